@@ -1,0 +1,100 @@
+"""Tables of the reference app."""
+
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class TaskState(str, Enum):
+    """How far the work behind a row has come."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _new_id() -> str:
+    return str(uuid4())
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC, on SQLite too, which stores no time zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002 - the name is part of the overridden signature
+    ) -> datetime | None:
+        """Give the stored time its zone back."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=timezone.utc)
+
+
+class Base(DeclarativeBase):
+    """Base of the tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime}
+
+
+class User(Base):
+    """Somebody who can be notified."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+
+
+class Notification(Base):
+    """One message to one user."""
+
+    __tablename__ = "notifications"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    message: Mapped[str] = mapped_column(Text)
+    is_read: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=_now)
+
+
+class TrackedWork:
+    """Columns of a row that tells how its background task fares."""
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=_new_id)
+    state: Mapped[str] = mapped_column(String(20), default=TaskState.PENDING.value, index=True)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=_now)
+    updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
+
+
+class Delivery(TrackedWork, Base):
+    """One e-mail on its way: how often it was tried, and how that ended."""
+
+    __tablename__ = "deliveries"
+
+    subject: Mapped[str] = mapped_column(Text)
+    recipients: Mapped[list[str]] = mapped_column(JSON)
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+class Report(TrackedWork, Base):
+    """One report: what was asked for, and the lines once they are made."""
+
+    __tablename__ = "reports"
+
+    title: Mapped[str] = mapped_column(String(200))
+    user_ids: Mapped[list[int] | None] = mapped_column(JSON)
+    lines: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)

@@ -1,0 +1,15 @@
+"""The endpoints, one module a pattern."""
+
+from bgcheck_reference.routes import (
+    broadcast,
+    content,
+    email,
+    items,
+    process,
+    reports,
+    request_log,
+)
+
+ROUTERS = tuple(
+    module.router for module in (items, process, request_log, broadcast, content, email, reports)
+)
