@@ -1,0 +1,72 @@
+"""What `bgcheck.instrument` tells the rest of bgcheck: one small object for each happening."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStarted:
+    """An application was called with an http or websocket scope."""
+
+    request: RequestInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """The server has taken the status and headers of the response."""
+
+    request: RequestInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCompleted:
+    """The server has taken the last byte of the response."""
+
+    request: RequestInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFinished:
+    """The application call is over: tasks, dependencies and middleware are done."""
+
+    request: RequestInfo
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScheduled:
+    """User code handed a function with its arguments to the framework."""
+
+    task: ScheduledTask
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    """A task begins to run."""
+
+    task: ScheduledTask
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFinished:
+    """A task has its last outcome: it ran, was skipped, or was lost."""
+
+    task: ScheduledTask
+
+
+Event = (
+    RequestStarted
+    | ResponseStarted
+    | ResponseCompleted
+    | RequestFinished
+    | TaskScheduled
+    | TaskStarted
+    | TaskFinished
+)
+Sink = Callable[[Event], None]

@@ -1,0 +1,1 @@
+"""The task log: records, queries, expectations, messages. Imports no pytest, no framework."""
