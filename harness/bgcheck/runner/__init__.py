@@ -1,0 +1,1 @@
+"""How tasks are run in a test: response-first clients, modes, gates, faults and clocks."""
