@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from bgcheck.recorder.record import RequestInfo as RequestInfo
     from bgcheck.recorder.record import ScheduledTask as ScheduledTask
     from bgcheck.recorder.record import Site as Site
-    from bgcheck.recording import BackgroundTasksLog as BackgroundTasksLog
     from bgcheck.recording import record as record
+    from bgcheck.runner.controls import BackgroundTasksLog as BackgroundTasksLog
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ __all__ = (
 
 if not TYPE_CHECKING:
     _HOMES = {
-        "BackgroundTasksLog": "bgcheck.recording",
+        "BackgroundTasksLog": "bgcheck.runner.controls",
         "Expectation": "bgcheck.recorder.expectation",
         "Outcome": "bgcheck.recorder.record",
         "Params": "bgcheck.recorder.params",

@@ -1,25 +1,31 @@
-"""Record tasks for a block of code: `bgcheck.record()`, and the object behind the fixture."""
+"""Record tasks for a block of code: `bgcheck.record()`, and what the fixture is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from bgcheck.instrument.hub import hub
 from bgcheck.instrument.install import install, uninstall
-from bgcheck.recorder.log import Recording, TaskLog
+from bgcheck.runner.controls import BackgroundTasksLog, RunnerRecording
 
-
-class BackgroundTasksLog(TaskLog):
-    """The `bgtasks` fixture: the tasks scheduled in this test, and control over how they run."""
+if TYPE_CHECKING:
+    from bgcheck.runner.blocks import Mode
 
 
 @contextmanager
-def record() -> Iterator[BackgroundTasksLog]:
+def record(mode: Mode = "inline") -> Iterator[BackgroundTasksLog]:
     """Record the background tasks of a block, without a fixture: for hypothesis, scripts, unittest.
+
+    Args:
+        mode: how tasks run: `inline`, `hold` or `drop`.
 
     Yields:
         The same object as the `bgtasks` fixture.
+
+    Raises:
+        ValueError: there is no such mode.
 
     Example:
         >>> with record() as bgtasks:
@@ -29,8 +35,21 @@ def record() -> Iterator[BackgroundTasksLog]:
     """
     install()
     try:
-        recording = Recording()
-        with hub.connected(recording):
+        recording = RunnerRecording()
+        sinks = hub.connected(recording), hub.connected(recording.runner)
+        with sinks[0], sinks[1], _policy(recording, mode):
             yield BackgroundTasksLog(recording)
     finally:
         uninstall()
+
+
+@contextmanager
+def _policy(recording: RunnerRecording, mode: Mode) -> Iterator[None]:
+    runner = recording.runner
+    outer, hub.policy = hub.policy, runner
+    try:
+        with runner.in_mode(mode):
+            yield
+    finally:
+        hub.policy = outer
+        runner.close()

@@ -25,6 +25,7 @@ class ApplicationCalls:
         pending: the exchanges whose application call is not over, oldest first.
         late_errors: what the application raised after its response and no callback took.
         on_change: called when any exchange has changed, in the loop's thread.
+        before_leave: called when the client is left, before what is pending is waited for.
     """
 
     def __init__(self, app: ASGIApp, on_late_error: LateErrorCallback | None = None) -> None:
@@ -33,6 +34,7 @@ class ApplicationCalls:
         self.pending: list[Exchange] = []
         self.late_errors: list[tuple[BaseException, Exchange]] = []
         self.on_change: Callable[[], object] | None = None
+        self.before_leave: Callable[[], object] | None = None
         self._on_late_error = on_late_error
         self._numbers = count(1)
         self._idle: list[Changes] = []
@@ -88,6 +90,8 @@ class ApplicationCalls:
         Returns:
             The error to raise for what had to be cancelled, if anything had.
         """
+        if self.before_leave is not None:
+            self.before_leave()
         for exchange in self.pending:
             if not exchange.gone:
                 exchange.disconnect()

@@ -1,0 +1,251 @@
+"""Decides when a task runs and what it meets: modes, gates, faults and the clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from bgcheck.events import Event, RequestStarted, TaskFinished
+from bgcheck.runner.blocks import MODES, Block, Blocks, Mode
+from bgcheck.runner.callers import waiting_caller
+from bgcheck.runner.clients.backends import Changes, Deadline, running_backend
+from bgcheck.runner.clients.exchange import Exchange, response_first_exchange
+from bgcheck.runner.errors import GateError, HoldRefusedError
+from bgcheck.runner.threads import threadsafe
+
+if TYPE_CHECKING:
+    from bgcheck.instrument.hub import Body
+    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.runner.clients.async_client import ResponseFirstAsyncClient
+    from bgcheck.runner.clients.calls import ApplicationCalls
+    from bgcheck.runner.clients.sync_client import ResponseFirstClient
+    from bgcheck.runner.clock import VirtualClock
+    from bgcheck.runner.faults import Fault
+
+
+class Runner:
+    """The policy of one recording: it is asked about each task whose turn has come.
+
+    Attributes:
+        blocks: the modes in force.
+        faults: the faults in force, oldest first.
+        clients: the sync clients of the recording; they own the loops that only they can run.
+        thread: the thread that made the recording; sync clients belong to it.
+        late_errors: what applications raised after their response, with the request.
+    """
+
+    def __init__(self, recorded: Callable[[], Sequence[ScheduledTask]]) -> None:
+        self.recorded = recorded
+        self.blocks = Blocks()
+        self.faults: list[Fault] = []
+        self.clock: VirtualClock | None = None
+        self.clients: list[ResponseFirstClient] = []
+        self.thread = threading.get_ident()
+        self.late_errors: list[tuple[BaseException, Exchange]] = []
+        self.left_over: list[ScheduledTask] = []
+        self._all_clients: list[Any] = []
+        self._left: list[ApplicationCalls] = []
+        self.finished: list[Callable[[ScheduledTask], None]] = []
+        self._callers: dict[RequestInfo, str | None] = {}
+        self._exchanges: dict[RequestInfo, Exchange | None] = {}
+        self._changed = threading.Condition()
+        self._waiting: list[Callable[[], None]] = []
+
+    def __call__(self, event: Event) -> None:
+        """Follow the events of the recording."""
+        if isinstance(event, RequestStarted):
+            exchange = response_first_exchange.get()
+            self._exchanges[event.request] = exchange
+            self._callers[event.request] = waiting_caller() if exchange is None else None
+        elif isinstance(event, TaskFinished):
+            for callback in self.finished:
+                callback(event.task)
+        self.changed()
+
+    async def turn(self, task: ScheduledTask, body: Body) -> Body | None:
+        """Wait at the gate that holds the task, if one does; return what to run."""
+        __tracebackhide__ = True
+        block = self.blocks.of(task)
+        if block.mode == "drop":
+            return None
+        if block.mode == "hold" and block.gate is not None and not self._is_left(task):
+            self._refuse_if_awaited(task)
+            await block.gate.hold(task)
+        return self._prepare(task, body)
+
+    def _refuse_if_awaited(self, task: ScheduledTask) -> None:
+        __tracebackhide__ = True
+        caller = self._callers.get(task.request) if task.request is not None else None
+        if caller is not None:
+            raise HoldRefusedError(
+                f"{task.name} cannot be held: {caller} returns only after the tasks of "
+                f"{task.request}, so both would wait for ever. Use a response-first client:\n"
+                "    with bgtasks.client(app) as client: ...\n"
+                "    async with bgtasks.async_client(app) as client: ..."
+            )
+
+    def _prepare(self, task: ScheduledTask, body: Body) -> Body:
+        for fault in list(self.faults):
+            if fault.takes(task):
+                body = fault.wrap(task, body)
+        return body if self.clock is None else self._timed(task, body)
+
+    def _timed(self, task: ScheduledTask, body: Body) -> Body:
+        clock = self.clock
+        assert clock is not None
+
+        async def timed() -> None:
+            __tracebackhide__ = True
+            with clock.enter_task(task.name):
+                await body()
+
+        return timed
+
+    def exchange_of(self, task: ScheduledTask) -> Exchange | None:
+        """Return the response-first exchange that a task belongs to."""
+        return self._exchanges.get(task.request) if task.request is not None else None
+
+    def client_of(self, task: ScheduledTask) -> ResponseFirstClient | None:
+        """Return the sync client whose loop a task runs in."""
+        exchange = self.exchange_of(task)
+        return next((client for client in self.clients if exchange in client.calls.pending), None)
+
+    def changed(self) -> None:
+        """Have every waiting condition looked at again."""
+        with self._changed:
+            self._changed.notify_all()
+        for notify in list(self._waiting):
+            notify()
+        if threading.get_ident() == self.thread:
+            for client in self.clients:
+                client.calls.changed()
+
+    def wait(
+        self, condition: Callable[[], bool], task: ScheduledTask, timeout: float | None
+    ) -> bool:
+        """Wait for a condition in plain code, running the loop of the task's client meanwhile."""
+        client = self.client_of(task)
+        if client is not None:
+            return client.loop.run_until(condition, timeout)
+        with self._changed:
+            return self._changed.wait_for(condition, timeout)
+
+    async def wait_async(self, condition: Callable[[], bool], seconds: float | None) -> bool:
+        """Wait for a condition inside of an event loop."""
+        changes = Changes(running_backend())
+        notify = threadsafe(changes.notify)
+        self._waiting.append(notify)
+        try:
+            return await changes.until_or_timeout(condition, Deadline(seconds))
+        finally:
+            self._waiting.remove(notify)
+
+    @contextmanager
+    def listening(self, callback: Callable[[ScheduledTask], None]) -> Iterator[None]:
+        """Call back for each task that gets its last outcome during a block."""
+        self.finished.append(callback)
+        try:
+            yield
+        finally:
+            self.finished.remove(callback)
+
+    @contextmanager
+    def in_mode(self, mode: Mode) -> Iterator[None]:
+        """Put a mode in force for a whole recording.
+
+        Raises:
+            ValueError: there is no such mode.
+        """
+        from bgcheck.runner.gate import GateCore
+
+        if mode not in MODES:
+            raise ValueError(f"mode={mode!r}: it is one of {', '.join(map(repr, MODES))}")
+        if mode == "hold":
+            core = GateCore(self, None)
+            core.enter()
+            try:
+                yield
+            finally:
+                self.left_over = core.pending
+                core.leave()
+        else:
+            block = Block(mode)
+            self.blocks.enter(block)
+            yield
+            self.blocks.leave(block)
+
+    @contextmanager
+    def virtual_time(self, scope: Literal["tasks", "all"]) -> Iterator[VirtualClock]:
+        """Put a virtual clock in force."""
+        from bgcheck.runner.clock import VirtualClock
+
+        with VirtualClock(scope=scope) as clock:
+            clock.drive(self._run_loops)
+            self.clock = clock
+            try:
+                yield clock
+            finally:
+                self.clock = None
+
+    def _run_loops(
+        self, condition: Callable[[], bool], timeout: float | None = None, *, poll: bool = False
+    ) -> bool:
+        """Run the loops of the sync clients until a condition holds."""
+        for client in self.clients:
+            if client.calls.pending:
+                return client.loop.run_until(condition, timeout, poll=poll)
+        return condition()
+
+    def adopt(self, client: Any) -> None:
+        """Look after a client of this recording until it ends."""
+        if hasattr(client, "loop"):
+            self.clients.append(client)
+        self._all_clients.append(client)
+        client.calls.before_leave = lambda: self._leave(client.calls)
+
+    def _leave(self, calls: ApplicationCalls) -> None:
+        """A client is left: hold its tasks no longer, nobody could release them any more."""
+        self._left.append(calls)
+        for task, held in [entry for block in self.blocks.gates() for entry in block.held()]:
+            if self.exchange_of(task) in calls.pending:
+                held.release()
+
+    def _is_left(self, task: ScheduledTask) -> bool:
+        exchange = self.exchange_of(task)
+        return exchange is not None and any(exchange in calls.pending for calls in self._left)
+
+    def disconnect(self, task: ScheduledTask | None) -> None:
+        """Let the clients of requests under way go away."""
+        __tracebackhide__ = True
+        found = False
+        for client in self._all_clients:
+            for exchange in list(client.calls.pending):
+                if task is None or exchange is self.exchange_of(task):
+                    exchange.disconnect()
+                    found = True
+        if not found:
+            raise GateError(
+                "bgtasks.disconnect_client(): no request of a response-first client is under way. "
+                "Hold a task, send its request by bgtasks.client(app), then disconnect."
+            )
+
+    def shut_down_sync(self, timeout: float | None) -> list[ResponseFirstAsyncClient]:
+        """Shut the sync clients down, and return the async ones."""
+        for client in self.clients:
+            client.shutdown(timeout)
+        return [
+            client
+            for client in self._all_clients
+            if hasattr(client, "shutdown") and client not in self.clients
+        ]
+
+    def close(self) -> None:
+        """Leave the sync clients that the test has left open."""
+        for client in self.clients:
+            client.close()
+
+    def note_late(self, error: BaseException, exchange: Exchange) -> None:
+        """Keep an error that came after the response."""
+        self.late_errors.append((error, exchange))
