@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgcheck import modes
+
 if TYPE_CHECKING:
-    from bgcheck.recording import BackgroundTasksLog
+    from bgcheck.runner.controls import BackgroundTasksLog
 
 
 @pytest.fixture
 def bgtasks(request: pytest.FixtureRequest) -> Iterator[BackgroundTasksLog]:
     """The background tasks scheduled in this test, in order, with assertions on them."""
-    from bgcheck.recording import record
-
-    with record() as log:
-        log.recording.verbosity = request.config.get_verbosity()
+    verbosity = request.config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS)
+    with modes.recorded(request.node, verbosity) as log:
         yield log

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.register_assert_rewrite("bgcheck_suites")
 
-from bgcheck.fixtures import bgtasks as bgtasks  # noqa: E402 - after the rewrite is registered
+from bgcheck import modes  # noqa: E402 - after the rewrite is registered
+from bgcheck.fixtures import bgtasks as bgtasks  # noqa: E402
 from bgcheck.instrument import install  # noqa: E402
 
-if TYPE_CHECKING:
-    from typing import TypeGuard
 
-    from bgcheck.recorder.log import TaskLog
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    modes.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,18 +24,29 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "bgcheck(mode=None, clock=None, ignore=()): how background tasks run in this test",
     )
+    modes.check(config)
     install.install()
     config.add_cleanup(install.uninstall)
 
 
-def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Explain a failed comparison with `bgtasks`."""
-    for log, other in ((left, right), (right, left)):
-        if _is_log(log):
-            return log.explain(op, other)
-    return None
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Set the fixture up where a marker or the configuration needs it."""
+    modes.prepare(item)
 
 
-def _is_log(value: object) -> TypeGuard[TaskLog]:
-    module = sys.modules.get("bgcheck.recorder.log")
-    return module is not None and isinstance(value, module.TaskLog)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have left behind."""
+    modes.summarize(terminalreporter)
+
+
+def pytest_assertrepr_compare(
+    config: pytest.Config, op: str, left: object, right: object
+) -> list[str] | None:
+    """Explain a failed comparison with `bgtasks` or one of its tasks."""
+    log = sys.modules.get("bgcheck.recorder.log")
+    if log is None:
+        return None
+    verbosity = config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS)
+    explained: list[str] | None = log.explain(op, left, right, verbosity)
+    return explained

@@ -245,6 +245,10 @@ class Runner:
         """Leave the sync clients that the test has left open."""
         for client in self.clients:
             client.close()
+        for task in self.left_over:
+            if not task.finished:
+                task.outcome = "cancelled"
+                task.reason = "its event loop ended while it was held"
 
     def note_late(self, error: BaseException, exchange: Exchange) -> None:
         """Keep an error that came after the response."""

@@ -21,11 +21,9 @@ def threadsafe(function: Callable[[], object]) -> Callable[[], None]:
     schedule = _scheduler()
 
     def call() -> None:
-        if threading.get_ident() == home and in_trio() == in_guest:
-            function()
-            return
+        inside = threading.get_ident() == home and in_trio() == in_guest
         with suppress(RuntimeError):  # the loop is closed, and nobody waits there any more
-            schedule(function)
+            function() if inside else schedule(function)
 
     return call
 

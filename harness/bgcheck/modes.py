@@ -1,0 +1,132 @@
+"""How tasks run in a test: the marker, the option and the configuration. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from bgcheck.runner.blocks import Mode
+    from bgcheck.runner.controls import BackgroundTasksLog
+
+MODES = ("inline", "hold", "drop")
+CLOCKS = ("real", "virtual")
+
+left_over = pytest.StashKey[list[str]]()
+"""Lines on tasks that were still held when their test ended."""
+
+
+class RunOptions(NamedTuple):
+    """How the tasks of one test run."""
+
+    mode: Mode
+    clock: str
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add `--bgcheck-mode` and the ini value `bgcheck_mode`."""
+    parser.getgroup("bgcheck").addoption(
+        "--bgcheck-mode",
+        metavar="MODE",
+        help="how background tasks run: inline (default), hold or drop",
+    )
+    parser.addini(
+        "bgcheck_mode", "how background tasks run: inline, hold or drop", default="inline"
+    )
+
+
+def check(config: pytest.Config) -> None:
+    """Refuse a mode that does not exist.
+
+    Raises:
+        pytest.UsageError: the option or the configuration names one.
+    """
+    mode = _configured(config)
+    if mode not in MODES:
+        raise pytest.UsageError(
+            f"bgcheck_mode: {mode!r} is no mode. Modes are: {', '.join(MODES)}."
+        )
+
+
+def _configured(config: pytest.Config) -> Any:
+    return config.getoption("bgcheck_mode") or config.getini("bgcheck_mode")
+
+
+def bgcheck(
+    *, mode: str | None = None, clock: str | None = None, ignore: Sequence[str] = ()
+) -> tuple[str | None, str | None]:
+    """The arguments of `@pytest.mark.bgcheck(...)`.
+
+    Raises:
+        ValueError: there is no such mode or clock.
+    """
+    if mode is not None and mode not in MODES:
+        raise ValueError(f"mode={mode!r}: it is one of {', '.join(map(repr, MODES))}")
+    if clock is not None and clock not in CLOCKS:
+        raise ValueError(f"clock={clock!r}: it is one of {', '.join(map(repr, CLOCKS))}")
+    return mode, clock
+
+
+def of(item: pytest.Item) -> RunOptions:
+    """Return how the tasks of a test run; the nearest marker that says so wins.
+
+    Raises:
+        pytest.UsageError: a marker has an argument that does not exist.
+    """
+    mode: Any = None
+    clock: str | None = None
+    for marker in item.iter_markers("bgcheck"):
+        try:
+            marked = bgcheck(*marker.args, **marker.kwargs)
+        except (TypeError, ValueError) as error:
+            raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.bgcheck: {error}") from None
+        mode, clock = mode or marked[0], clock or marked[1]
+    return RunOptions(mode or _configured(item.config), clock or "real")
+
+
+def prepare(item: pytest.Item) -> None:
+    """Have the fixture set up where a test needs its effect without naming it."""
+    names: list[str] | None = getattr(item, "fixturenames", None)
+    if names is not None and "bgtasks" not in names and of(item) != ("inline", "real"):
+        names.insert(0, "bgtasks")
+
+
+@contextmanager
+def recorded(item: pytest.Item, verbosity: int) -> Iterator[BackgroundTasksLog]:
+    """Record the tasks of a test, in the mode and with the clock that it asks for."""
+    from bgcheck.recording import record
+
+    options = of(item)
+    with record(options.mode) as log:
+        log.recording.verbosity = verbosity
+        if options.clock == "virtual":
+            with log.runner.virtual_time("tasks"):
+                yield log
+        else:
+            yield log
+    _report(item, log)
+
+
+def _report(item: pytest.Item, log: BackgroundTasksLog) -> None:
+    """Say which tasks were still held at the end, and what came after a response unseen."""
+    held = [f"{task.name} was still held at the end of the test" for task in log.runner.left_over]
+    late = [
+        f"{exchange.method} {exchange.path} failed after its response: {error!r}"
+        for error, exchange in log.runner.late_errors
+    ]
+    if held or late:
+        item.add_report_section("teardown", "bgcheck", "\n".join([*held, *late]))
+    if held:
+        item.config.stash.setdefault(left_over, []).extend(
+            f"{item.nodeid}: {line}; it was {task.outcome} then"
+            for line, task in zip(held, log.runner.left_over, strict=True)
+        )
+
+
+def summarize(terminal: pytest.TerminalReporter) -> None:
+    """Print which tasks were still held when their test ended."""
+    for line in terminal.config.stash.get(left_over, []):
+        terminal.write_line(f"bgcheck: {line}")
