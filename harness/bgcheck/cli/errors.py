@@ -1,0 +1,20 @@
+"""What the command says when it is asked for something that it cannot do."""
+
+from importlib.util import find_spec
+
+
+class UsageError(Exception):
+    """A request that cannot be carried out; the message says what to do instead."""
+
+
+def need(command: str, extra: str, *modules: str) -> None:
+    """Require that modules are installed.
+
+    Raises UsageError, with the command that installs them, where one is missing.
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise UsageError(
+            f"`bgcheck {command}` needs {' and '.join(missing)}, not installed here; install with: "
+            f"python -m pip install 'bgcheck[{extra}]'"
+        )

@@ -1,0 +1,1 @@
+"""What bgcheck measured, as files and on screen."""

@@ -1,0 +1,1 @@
+"""The framework suite: what this stack does with background tasks, observed raw."""
