@@ -24,9 +24,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database: Database = app.state.database
     _configure_logging(settings.log_level)
-    await anyio.to_thread.run_sync(database.create_tables, settings.demo_users)
-    yield
-    await database.dispose()
+    try:
+        await anyio.to_thread.run_sync(database.create_tables, settings.demo_users)
+        yield
+    finally:
+        await database.dispose()
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
