@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from bgcheck.recorder.log import Recording, TaskLog
+from bgcheck.recorder.raising import raise_all
 from bgcheck.runner.blocks import MODES, Block, Mode, Only, functions
 from bgcheck.runner.errors import GateError
 from bgcheck.runner.runner import Runner
@@ -49,12 +50,12 @@ class Shutdown:
 class BackgroundTasksLog(TaskLog):
     """The `bgtasks` fixture: the tasks scheduled in this test, and control over how they run."""
 
-    recording: RunnerRecording
-
     @property
     def runner(self) -> Runner:
         """The policy behind the methods below."""
-        return self.recording.runner
+        recording = self.recording
+        assert isinstance(recording, RunnerRecording)
+        return recording.runner
 
     @contextmanager
     def _block(self, mode: Mode, only: Only) -> Iterator[None]:
@@ -265,8 +266,6 @@ class BackgroundTasksLog(TaskLog):
         Raises:
             BaseException: the error if there is one, else a group of them in order.
         """
-        from bgcheck.runner.drain import raise_all
-
         errors = self._errors()
         for error, _ in self.runner.late_errors:
             if not any(_holds(error, known) for known in errors):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bgcheck.recorder.raising import raise_all
 from bgcheck.runner.errors import DrainLimitError
 
 if TYPE_CHECKING:
@@ -80,20 +79,6 @@ class Drain:
         if self._on_error == "raise":
             raise_all(result.errors)
         return result
-
-
-def raise_all(errors: Sequence[BaseException]) -> None:
-    """Raise the error if there is one, a group if there are several.
-
-    Raises:
-        BaseException: the error or the group.
-    """
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        if sys.version_info < (3, 11):
-            from exceptiongroup import BaseExceptionGroup  # comes with pytest
-        raise BaseExceptionGroup(f"{len(errors)} background tasks failed", errors)
 
 
 def _endless(limit: int, task: ScheduledTask) -> str:

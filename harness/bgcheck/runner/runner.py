@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from bgcheck.events import Event, RequestStarted, TaskFinished
+from bgcheck.instrument.requests import note_complete
 from bgcheck.runner.blocks import MODES, Block, Blocks, Mode
 from bgcheck.runner.callers import waiting_caller
 from bgcheck.runner.clients.backends import Changes, Deadline, running_backend
@@ -56,7 +57,11 @@ class Runner:
     def __call__(self, event: Event) -> None:
         """Follow the events of the recording."""
         if isinstance(event, RequestStarted):
+            request = event.request
             exchange = response_first_exchange.get()
+            if exchange is not None:
+                # The application's own send returns later than the client has the response.
+                exchange.on_complete(lambda: note_complete(request))
             self._exchanges[event.request] = exchange
             self._callers[event.request] = waiting_caller() if exchange is None else None
         elif isinstance(event, TaskFinished):
@@ -223,7 +228,9 @@ class Runner:
         for client in self._all_clients:
             for exchange in list(client.calls.pending):
                 if task is None or exchange is self.exchange_of(task):
-                    exchange.disconnect()
+                    client.loop.soon(exchange.disconnect) if client in self.clients else (
+                        exchange.disconnect()
+                    )
                     found = True
         if not found:
             raise GateError(
