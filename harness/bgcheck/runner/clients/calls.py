@@ -93,7 +93,7 @@ class ApplicationCalls:
         if self.before_leave is not None:
             self.before_leave()
         for exchange in self.pending:
-            if not exchange.gone:
+            if not exchange.unheard:
                 exchange.disconnect()
         if await self.wait_idle(backend, Deadline(timeout)):
             return None

@@ -58,8 +58,8 @@ class ConnectedExchange(Exchange):
     async def receive(self) -> Message:
         """Give the body once, and after it the end of the response or the client's leaving."""
         if self._body is None:
-            await self._changes.until(lambda: self.gone)
-        if self.gone or self._body is None:
+            await self._changes.until(lambda: self.over)
+        if self.over or self._body is None:
             return {"type": "http.disconnect"}
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
@@ -110,7 +110,7 @@ class ConnectedExchange(Exchange):
 
     def has_part(self) -> bool:
         """Whether `next_chunk` has an answer."""
-        return bool(self._chunks) or self.finished or self.gone
+        return bool(self._chunks) or self.finished or self.unheard
 
     def next_chunk(self) -> bytes | None:
         """Return a chunk of the body, or None where there is no more for now or at all."""
@@ -126,7 +126,7 @@ class ConnectedExchange(Exchange):
         """Why the response is not and will not be complete; None where that is not so."""
         if self.failed:
             return self.take_error()
-        if self.response_complete or not (self.finished or self.disconnected):
+        if self.whole or not (self.finished or self.disconnected):
             return None
         error = self.take_error()
         if error is not None:
@@ -143,5 +143,5 @@ class ConnectedExchange(Exchange):
 
     def close(self) -> None:
         """The client has read what it wants: before the end, that is a disconnect."""
-        if not self.gone:
+        if not self.unheard:
             self.disconnect()

@@ -39,6 +39,8 @@ class Exchange:
         number: 1 for the client's first request, 2 for the next.
         response_started: the status and headers were sent.
         response_complete: the last byte (or trailer) was sent.
+        whole: the client has all of the response: it is complete, or has the bytes that its
+            Content-Length announces, at which a client stops reading.
         disconnected: the client went away before the response was complete, or was told to.
         finished: the application call is over.
         cancelled: the application call ended by cancellation.
@@ -69,6 +71,7 @@ class Exchange:
         self.backend = backend
         self.response_started = False
         self.response_complete = False
+        self.whole = False
         self.disconnected = False
         self.finished = False
         self.cancelled = False
@@ -78,6 +81,7 @@ class Exchange:
         self._changes = Changes(backend)
         self._attending = 0
         self._trailers_expected = False
+        self._bytes_left: int | None = None
         self._error_taken = False
         self.raise_errors = raise_errors
         self._answered_error: BaseException | None = None
@@ -94,9 +98,14 @@ class Exchange:
         return str(self.scope["path"])
 
     @property
-    def gone(self) -> bool:
-        """Whether nobody listens any more: the response is complete or the client has left."""
+    def over(self) -> bool:
+        """Whether the server is done with the response: it is complete, or the client has left."""
         return self.response_complete or self.disconnected
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the client takes nothing more: it has the whole response, or has left."""
+        return self.whole or self.disconnected
 
     def on_complete(self, callback: Callable[[], object]) -> None:
         """Call back when the response is complete, before the client or the application goes on."""
@@ -141,7 +150,7 @@ class Exchange:
 
     def _finish(self) -> None:
         self.finished = True
-        if self.gone and not self.failed:
+        if self.unheard and not self.failed:
             self._hand_over_error()
         self.notify()
         self._calls.finish(self)
@@ -165,7 +174,7 @@ class Exchange:
 
     @contextmanager
     def attended(self, soon: Callable[[Callable[[], object]], object] = _now) -> Iterator[None]:
-        """Someone waits for the response: its last message hands over to them first.
+        """Someone waits for the response: its last bytes hand over to them first.
 
         Args:
             soon: calls a function in the loop, for a caller who is outside of it.
@@ -187,24 +196,48 @@ class Exchange:
         """Follow the response's state from the messages that were taken."""
         kind = message["type"]
         if kind == "http.response.start":
-            self.response_started = True
-            self._trailers_expected = message.get("trailers", False)
+            self._note_start(message)
         elif kind == "http.response.body":
-            if not message.get("more_body", False) and not self._trailers_expected:
-                self._complete()
+            self._note_body(message)
         elif kind == "http.response.trailers":
             if not message.get("more_trailers", False):
                 self._complete()
         elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
             self._complete()
 
+    def _note_start(self, message: Message) -> None:
+        self.response_started = True
+        self._trailers_expected = message.get("trailers", False)
+        self._bytes_left = self._length_of(message)
+        self.whole = self._bytes_left == 0
+
+    def _length_of(self, start: Message) -> int | None:
+        """How many bytes the client will read; None where only the end of the body tells."""
+        if self.method == "HEAD" or start["status"] in (204, 304):
+            return 0
+        lengths = [v for k, v in start.get("headers", ()) if bytes(k).lower() == b"content-length"]
+        return int(lengths[0]) if lengths and not self._trailers_expected else None
+
+    def _is_last(self, message: Message) -> bool:
+        """Whether a client stops reading after this body message."""
+        if self._bytes_left is not None:
+            return len(message.get("body", b"")) >= self._bytes_left
+        return not message.get("more_body", False) and not self._trailers_expected
+
+    def _note_body(self, message: Message) -> None:
+        self.whole = self.whole or self._is_last(message)
+        if self._bytes_left is not None:
+            self._bytes_left -= len(message.get("body", b""))
+        if not message.get("more_body", False) and not self._trailers_expected:
+            self._complete()
+
     def _complete(self) -> None:
-        self.response_complete = True
+        self.response_complete = self.whole = True
         for callback in self._on_complete:
             callback()
 
     async def _hand_over(self) -> None:
-        """After the last message: let who waits for the response go on before the application.
+        """After a message: let who waits for the whole response go on before the application.
 
         A server's `send` may wait as well; without this, the first task would run up to its first
         await before an in-process client sees the response. The answer to an error does not wait

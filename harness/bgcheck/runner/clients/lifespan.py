@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("bgcheck.clients")
 
+END_GRACE = 1.0
+"""Seconds that the application call has to return after it said that the shutdown is complete."""
+
 LifespanMode = Literal["auto", "on", "off"]
 
 
@@ -77,10 +80,10 @@ class Lifespan:
         self._supported = False
         try:
             await self._exchange("lifespan.shutdown", timeout)
-            await self._until(lambda: self._finished, "lifespan.shutdown", timeout)
+            await self._changes.until_or_timeout(lambda: self._finished, Deadline(END_GRACE))
         finally:
             self._task.cancel()
-            await self._changes.until_or_timeout(lambda: self._finished, Deadline(1.0))
+            await self._changes.until_or_timeout(lambda: self._finished, Deadline(END_GRACE))
         if self._error is not None:
             raise self._error
 

@@ -145,13 +145,15 @@ class AsyncioLoop:
             self._stop()
 
     def _stop(self) -> None:
-        self._stopped = True
-        self._loop.stop()
+        if not self._stopped:
+            self._stopped = True
+            self._loop.stop()
 
     def run_until(
         self, condition: Condition, timeout: float | None = None, *, poll: bool = False
     ) -> bool:
         """Run until the condition holds, at most `timeout` seconds; return whether it holds."""
+        refuse_running_loop()
         deadline = Deadline(timeout)
         self._condition = condition
         try:
@@ -168,8 +170,8 @@ class AsyncioLoop:
         self._stopped = False
         try:
             self._loop.run_until_complete(self._root)
-        except RuntimeError:
-            if not self._stopped:
+        except RuntimeError:  # stopped before the root task is over, as it should be
+            if self._root.done() or self._loop.is_closed():
                 raise
         finally:
             if timer is not None:
@@ -247,6 +249,7 @@ class TrioLoop:
                 self._drive,
                 run_sync_soon_threadsafe=self._steps.put,
                 done_callback=self._finish,
+                host_uses_signal_set_wakeup_fd=True,
                 **options,
             )
 
@@ -287,6 +290,7 @@ class TrioLoop:
         self, condition: Condition, timeout: float | None = None, *, poll: bool = False
     ) -> bool:
         """Run until the condition holds, at most `timeout` seconds; return whether it holds."""
+        refuse_running_loop()
         self._condition, self._timeout, self._poll = condition, timeout, poll
         self._pump()
         self._condition = lambda: True

@@ -112,7 +112,7 @@ def raise_failure(exchange: ConnectedExchange, request: httpx.Request) -> None:
         raise httpx.ReadError(str(error), request=request) from error
     if exchange.raise_errors:
         raise error
-    if exchange.response_started and not exchange.response_complete:
+    if exchange.response_started and not exchange.whole:
         raise httpx.RemoteProtocolError(
             "peer closed connection without sending complete message body", request=request
         ) from error

@@ -308,7 +308,7 @@ class ResponseFirstClient(httpx.Client):
 
     def leave_response(self, exchange: ConnectedExchange) -> None:
         """Close a response: the client goes away where it is not complete."""
-        if not exchange.gone and self._loop is not None:
+        if not exchange.unheard and self._loop is not None:
             self._loop.soon(exchange.close)
 
 

@@ -29,11 +29,12 @@ class ForwardedExchange(Exchange):
         self._outer_receive = receive
         self._outer_send = send
         self._body_complete = False
+        self._outer_ended = False
         self._listener: Task | None = None
 
     async def receive(self) -> Message:
         """Give the outer client's body, then its disconnect or the end of the response."""
-        if self.gone:
+        if self.over:
             return {"type": "http.disconnect"}
         if not self._body_complete:
             message = await self._outer_receive()
@@ -43,13 +44,13 @@ class ForwardedExchange(Exchange):
             return message
         if self._listener is None:
             self._listener = self.backend.spawn(self._listen, "response-first disconnect")
-        await self._changes.until(lambda: self.gone)
+        await self._changes.until(lambda: self.over)
         return {"type": "http.disconnect"}
 
     async def _listen(self) -> None:
         with suppress(Exception):  # an outer client that fails to tell has gone, too
             await self._outer_receive()
-        if not self.gone and not self.finished:
+        if not self.whole and not self.finished:
             self.disconnect()
 
     async def send(self, message: Message) -> None:
@@ -58,9 +59,22 @@ class ForwardedExchange(Exchange):
             return
         if self.response_complete:
             raise RuntimeError(already_completed(message))
-        await self._outer_send(message)
+        if not self._outer_ended:
+            await self._outer_send(self._for_outer(message))
         self._note(message)
         await self._hand_over()
+
+    def _for_outer(self, message: Message) -> Message:
+        """End the outer client's response where it is whole: real clients stop reading there."""
+        if message["type"] != "http.response.body":
+            return message
+        self._outer_ended = self._is_last(message)
+        return {**message, "more_body": False} if self._outer_ended else message
+
+    @property
+    def answered(self) -> bool:
+        """Whether the outer client has the end of its response."""
+        return self._outer_ended or self.response_complete
 
     def _complete(self) -> None:
         super()._complete()
@@ -132,11 +146,11 @@ class ResponseFirst:
         with exchange.attended():
             self.calls.start(exchange)
             try:
-                await exchange.attend(lambda: exchange.response_complete or exchange.finished)
+                await exchange.attend(lambda: exchange.answered or exchange.finished)
             except BaseException:
                 exchange.disconnect()
                 raise
-        if exchange.failed or not exchange.response_complete:
+        if exchange.failed or not exchange.answered:
             error = exchange.take_error()
             if error is not None:
                 raise error
