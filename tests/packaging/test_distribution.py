@@ -1,11 +1,12 @@
 """What is in the wheel and in the sdist."""
 
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from foreign import ROOT, build
+from foreign import ROOT, build, run
 
 PACKAGES = {
     "bgcheck": ROOT / "harness/bgcheck",
@@ -65,8 +66,7 @@ def test_wheel_registers_the_plugin_module_and_the_command(wheel: Path) -> None:
 
 def test_sdist_builds_an_identical_wheel(wheel: Path, tmp_path: Path) -> None:
     sdist = build("sdist", ROOT, tmp_path / "sdist")
-    with tarfile.open(sdist) as opened:
-        opened.extractall(tmp_path / "source", filter="data")
+    run(sys.executable, "-m", "tarfile", "-e", str(sdist), str(tmp_path / "source"), cwd=tmp_path)
     (source,) = (tmp_path / "source").iterdir()
     rebuilt = build("wheel", source, tmp_path / "wheel")
     assert rebuilt.name == wheel.name
