@@ -83,4 +83,4 @@ def coverage(session: nox.Session) -> None:
     where = Path(session.virtualenv.location).parent
     session.env["COVERAGE_FILE"] = str(where / ".coverage")
     session.run("coverage", "combine", "--keep", str(where))
-    session.run("coverage", "report", "--include=*/bgcheck/*", "--fail-under=95")
+    session.run("coverage", "report", "--include=harness/*", "--fail-under=95")
