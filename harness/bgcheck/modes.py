@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from bgcheck.marker import MODES, marks_of
+
 if TYPE_CHECKING:
     from bgcheck.runner.blocks import Mode
     from bgcheck.runner.controls import BackgroundTasksLog
-
-MODES = ("inline", "hold", "drop")
-CLOCKS = ("real", "virtual")
 
 left_over = pytest.StashKey[list[str]]()
 """Lines on tasks that were still held when their test ended."""
@@ -55,36 +54,14 @@ def _configured(config: pytest.Config) -> Any:
     return config.getoption("bgcheck_mode") or config.getini("bgcheck_mode")
 
 
-def bgcheck(
-    *, mode: str | None = None, clock: str | None = None, ignore: Sequence[str] = ()
-) -> tuple[str | None, str | None]:
-    """The arguments of `@pytest.mark.bgcheck(...)`.
-
-    Raises:
-        ValueError: there is no such mode or clock.
-    """
-    if mode is not None and mode not in MODES:
-        raise ValueError(f"mode={mode!r}: it is one of {', '.join(map(repr, MODES))}")
-    if clock is not None and clock not in CLOCKS:
-        raise ValueError(f"clock={clock!r}: it is one of {', '.join(map(repr, CLOCKS))}")
-    return mode, clock
-
-
 def of(item: pytest.Item) -> RunOptions:
     """Return how the tasks of a test run; the nearest marker that says so wins.
 
     Raises:
-        pytest.UsageError: a marker has an argument that does not exist.
+        pytest.fail.Exception: a marker has an argument that does not exist.
     """
-    mode: Any = None
-    clock: str | None = None
-    for marker in item.iter_markers("bgcheck"):
-        try:
-            marked = bgcheck(*marker.args, **marker.kwargs)
-        except (TypeError, ValueError) as error:
-            raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.bgcheck: {error}") from None
-        mode, clock = mode or marked[0], clock or marked[1]
-    return RunOptions(mode or _configured(item.config), clock or "real")
+    marks = marks_of(item)
+    return RunOptions(marks.mode or _configured(item.config), marks.clock or "real")
 
 
 def prepare(item: pytest.Item) -> None:
@@ -121,7 +98,7 @@ def _report(item: pytest.Item, log: BackgroundTasksLog) -> None:
         item.add_report_section("teardown", "bgcheck", "\n".join([*held, *late]))
     if held:
         item.config.stash.setdefault(left_over, []).extend(
-            f"{item.nodeid}: {line}; it was {task.outcome} then"
+            f"{item.nodeid}: {line}; its outcome was {task.outcome}"
             for line, task in zip(held, log.runner.left_over, strict=True)
         )
 
