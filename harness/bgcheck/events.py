@@ -55,9 +55,44 @@ class TaskStarted:
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished:
-    """A task has its last outcome: it ran, was skipped, or was lost."""
+    """A task has its last outcome: it ran, was skipped, or was lost.
+
+    `error` is what it raised, alive only while the event is handled.
+    """
 
     task: ScheduledTask
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TestStarted:
+    """A test begins, with its fixtures; `test` is its node id."""
+
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettled:
+    """Nothing more is expected of a task in its test: its request and the test's body are over.
+
+    Comes once for each task. `test_error` is what the test itself raised, alive only while the
+    event is handled.
+    """
+
+    task: ScheduledTask
+    test_error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestFinished:
+    """A test and the teardown of its fixtures are over, and all its tasks are settled."""
+
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFinished:
+    """The last test is over."""
 
 
 Event = (
@@ -68,5 +103,9 @@ Event = (
     | TaskScheduled
     | TaskStarted
     | TaskFinished
+    | TestStarted
+    | TaskSettled
+    | TestFinished
+    | SessionFinished
 )
 Sink = Callable[[Event], None]

@@ -1,0 +1,181 @@
+"""Hands events to the checks, and keeps their findings by test."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from bgcheck import events
+from bgcheck.checks.base import Check, Finding
+from bgcheck.instrument.hub import hub
+
+if TYPE_CHECKING:
+    from bgcheck.recorder.record import ScheduledTask
+
+Handler = Callable[[Any], Iterable[Finding] | None]
+
+
+GENERAL_FAILURE = "BG201"
+"""The code for a failed task where no other finding says why it failed."""
+
+
+class TestRun:
+    """One test: its tasks and findings.
+
+    Attributes:
+        test: the node id, None for what no test started.
+        tasks: those of its tasks that are not settled, in order.
+        seen: those that are, and were not taken yet.
+        findings: what was found and not taken yet.
+        over: its teardown is done; what comes now is late.
+    """
+
+    __test__ = False
+
+    def __init__(self, test: str | None) -> None:
+        self.test = test
+        self.tasks: list[ScheduledTask] = []
+        self.seen: list[ScheduledTask] = []
+        self.findings: list[Finding] = []
+        self.over = False
+        self._explained: frozenset[int] = frozenset()
+
+    def add(self, finding: Finding) -> None:
+        """Take a finding; the failure of a task that another one explains is no second one."""
+        if finding.code == GENERAL_FAILURE and finding.covers & self._explained:
+            return
+        if finding.code != GENERAL_FAILURE:
+            self._explained |= finding.covers
+        finding.test = self.test
+        self.findings.append(finding)
+
+    def take_findings(self) -> list[Finding]:
+        """Return what was found since the last call."""
+        taken, self.findings = self.findings, []
+        return taken
+
+    def take_tasks(self) -> list[ScheduledTask]:
+        """Return the tasks that were settled since the last call, and let go of them."""
+        taken, self.seen = self.seen, []
+        return taken
+
+
+class Engine:
+    """A sink that watches a session and keeps nothing alive.
+
+    Args:
+        checks: the checks that are on.
+    """
+
+    keeps_live = False
+
+    def __init__(self, checks: Iterable[Check]) -> None:
+        self.checks = tuple(checks)
+        self.outside = TestRun(None)
+        self.current = self.outside
+        self._runs: dict[int, TestRun] = {}
+        self._handlers = _handlers_of(self.checks)
+
+    def __call__(self, event: events.Event) -> None:
+        """Take an event from the instrumentation."""
+        task: ScheduledTask | None = getattr(event, "task", None)
+        owner: Any = task if task is not None else getattr(event, "request", None)
+        run = self.run_of(owner.recording) if owner is not None else self.current
+        if type(event) is events.TaskScheduled:
+            run.tasks.append(event.task)
+        self._dispatch(event, run)
+        if run.over:
+            self._settle(run)
+
+    def run_of(self, recording: int) -> TestRun:
+        """Return the test that a recording belongs to: the current one, if it is new."""
+        run = self._runs.get(recording)
+        if run is None:
+            run = self._runs[recording] = self.current
+        return run
+
+    def _dispatch(self, event: events.Event, run: TestRun) -> None:
+        for handler in self._handlers.get(type(event), ()):
+            hub.guard(_handle, handler, event, run)
+
+    def start_test(self, test: str) -> None:
+        """A test begins."""
+        self.current = TestRun(test)
+        self._dispatch(events.TestStarted(test), self.current)
+
+    def settle(self, test_error: BaseException | None = None) -> None:
+        """The body of the current test is over: judge the tasks of its finished requests.
+
+        Args:
+            test_error: what the test raised.
+        """
+        self._settle(self.current, test_error)
+
+    def _settle(
+        self, run: TestRun, test_error: BaseException | None = None, *, last: bool = False
+    ) -> None:
+        waiting = []
+        for task in run.tasks:
+            if last or _is_over(task):
+                run.seen.append(task)
+                self._dispatch(events.TaskSettled(task, test_error), run)
+            else:
+                waiting.append(task)
+        run.tasks = waiting
+
+    def finish_test(self, test_error: BaseException | None = None) -> None:
+        """The current test is over, with its fixtures."""
+        run = self.current
+        self._settle(run, test_error)
+        if run.test is not None:
+            self._dispatch(events.TestFinished(run.test), run)
+        run.over = True
+        self.current = self.outside
+
+    def finish_session(self) -> None:
+        """The last test is over, and nothing will finish any more."""
+        for run in self._all_runs():
+            self._settle(run, last=True)
+        self._dispatch(events.SessionFinished(), self.outside)
+
+    def take_late(self) -> tuple[list[Finding], list[ScheduledTask]]:
+        """Return what was found, and settled, outside of any test or after its test was over."""
+        findings: list[Finding] = []
+        tasks: list[ScheduledTask] = []
+        for run in self._all_runs():
+            findings += run.take_findings()
+            tasks += run.take_tasks()
+        return findings, tasks
+
+    def _all_runs(self) -> list[TestRun]:
+        return list({id(run): run for run in (self.outside, *self._runs.values())}.values())
+
+
+def _is_over(task: ScheduledTask) -> bool:
+    return task.finished and (task.request is None or task.request.finished)
+
+
+def _handle(handler: Handler, event: events.Event, run: TestRun) -> None:
+    for finding in handler(event) or ():
+        run.add(finding)
+
+
+def _handlers_of(checks: Iterable[Check]) -> dict[type, tuple[Handler, ...]]:
+    found: defaultdict[type, list[Handler]] = defaultdict(list)
+    for check in checks:
+        for name, kind in _EVENTS.items():
+            if hasattr(check, name):
+                found[kind].append(getattr(check, name))
+    return {kind: tuple(handlers) for kind, handlers in found.items()}
+
+
+def _event_methods() -> Iterator[tuple[str, type]]:
+    """Yield the method name of each event: `on_task_scheduled` for `TaskScheduled`."""
+    for name, kind in vars(events).items():
+        if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
+            yield "on" + re.sub(r"(?=[A-Z])", "_", name).lower(), kind
+
+
+_EVENTS = dict(_event_methods())

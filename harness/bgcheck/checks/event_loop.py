@@ -1,0 +1,10 @@
+"""BG5: the event loop, threads, and what is left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bgcheck.checks.base import Check
+
+CHECKS: tuple[type[Check], ...] = ()

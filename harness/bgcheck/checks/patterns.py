@@ -1,0 +1,23 @@
+"""Name the ways in which an application uses background tasks, from one recorded task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bgcheck.recorder.record import ScheduledTask
+
+
+def patterns_of(task: ScheduledTask) -> list[str]:
+    """Return the patterns that a task shows, sorted.
+
+    `add-task` or `response-background` (how it was scheduled), `def-task` or `async-task`,
+    `bound-method`, `partial`, `from-task` (scheduled by a task), `outside-request`.
+    """
+    found = set(task.shape)
+    found.add("add-task" if task.group is not None else "response-background")
+    if task.parent is not None:
+        found.add("from-task")
+    if task.request is None:
+        found.add("outside-request")
+    return sorted(found)

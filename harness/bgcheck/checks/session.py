@@ -1,0 +1,157 @@
+"""The checks of one process: which are on, what is silenced, and results as plain data."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from bgcheck.checks.engine import Engine
+from bgcheck.checks.patterns import patterns_of
+from bgcheck.checks.selection import Selection, best_match
+from bgcheck.checks.suppress import is_ignored_by_comment, is_ignored_by_path, relative_to
+from bgcheck.instrument.hub import hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bgcheck.checks.base import Finding
+    from bgcheck.config import Options
+    from bgcheck.recorder.record import ScheduledTask, Site
+
+
+class CheckSession:
+    """The checks that are on, and what their findings come to.
+
+    Args:
+        options: the options of the session.
+        root: the rootdir; files in it are written relative to it.
+    """
+
+    def __init__(self, options: Options, root: str) -> None:
+        self.options = options
+        self.root = root
+        self.selection = Selection(options.select, options.ignore)
+        self.unsupported: dict[str, str] = {}
+        self.engine = Engine([check() for check in self.selection.checks() if self._works(check)])
+        self._tasks_seen = 0
+
+    def _works(self, check: Any) -> bool:
+        reason = check.unsupported()
+        if reason is not None:
+            self.unsupported[check.code] = reason
+        return reason is None
+
+    @contextmanager
+    def instruments(self) -> Iterator[None]:
+        """Turn on what the checks need beyond tasks and requests, for a block."""
+        needed = dict.fromkeys(name for check in self.engine.checks for name in check.instruments)
+        with ExitStack() as stack:
+            for name in needed:
+                module = importlib.import_module(f"bgcheck.instrument.{name}")
+                module.install()
+                stack.callback(module.uninstall)
+            yield
+
+    def kept(self, findings: Iterable[Finding], ignored: Sequence[str]) -> list[Finding]:
+        """Drop the findings that the user has silenced.
+
+        Args:
+            findings: what was found in one test.
+            ignored: codes and prefixes that the test's markers name.
+        """
+        return [
+            finding
+            for finding in findings
+            if best_match(finding.code, ignored) is None
+            and not is_ignored_by_path(
+                finding.code, self._files(finding), self.options.per_path_ignores
+            )
+            and not is_ignored_by_comment(finding.code, finding.site)
+        ]
+
+    def _files(self, finding: Finding) -> Iterator[str]:
+        if finding.site is not None:
+            yield relative_to(finding.site.file, self.root)
+        if finding.test is not None:
+            yield finding.test.partition("::")[0]
+
+    def failing(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Return the findings that fail a test in strict mode: those that no baseline lists."""
+        from bgcheck.report.baseline import known_keys
+
+        known = known_keys(self.options.baseline) if self.options.baseline else set()
+        return [
+            finding
+            for finding in findings
+            if self.selection.fails(finding.code, finding.default)
+            and _key(self.finding_line(finding)) not in known
+        ]
+
+    def payload(
+        self, findings: Sequence[Finding], tasks: Sequence[ScheduledTask], test: str | None
+    ) -> dict[str, Any]:
+        """Return results as plain data; empty where there are none."""
+        self._tasks_seen += len(tasks)
+        payload: dict[str, Any] = {}
+        if findings:
+            payload["findings"] = [self.finding_line(finding) for finding in findings]
+        if tasks:
+            payload["tasks"] = [self.task_line(task, test) for task in tasks]
+        return payload
+
+    def notes(self) -> dict[str, Any]:
+        """Return what went wrong in bgcheck itself, and which checks had to stay quiet."""
+        quiet = dict(self.unsupported)
+        for check in self.engine.checks:
+            reason = check.absent()
+            if reason is not None:
+                quiet[check.code] = reason
+        errors = [repr(error) for error in hub.errors]
+        return {"quiet": quiet if self._tasks_seen else {}, "errors": errors}
+
+    def finding_line(self, finding: Finding) -> dict[str, Any]:
+        """Return a finding as the JSON lines file has it."""
+        line = asdict(finding)
+        line.pop("covers")
+        line["site"] = self._site(finding.site)
+        line["level"] = finding.level
+        line["fails"] = self.selection.fails(finding.code, finding.default)
+        line["count"] = 1
+        return line
+
+    def task_line(self, task: ScheduledTask, test: str | None) -> dict[str, Any]:
+        """Return a task as the JSON lines file has it."""
+        return {
+            "func": task.name,
+            "site": self._site(task.site),
+            "outcome": task.outcome,
+            "patterns": patterns_of(task),
+            "asserted": task.asserted or task.failure_seen,
+            "test": test,
+        }
+
+    def _site(self, site: Site | None) -> dict[str, Any] | None:
+        if site is None:
+            return None
+        file = relative_to(site.file, self.root)
+        return {"file": file, "line": site.line, "function": site.function}
+
+    def properties(self, payload: dict[str, Any]) -> list[tuple[str, object]]:
+        """Return the JUnit properties of a test's results."""
+        return [
+            (f"bgcheck.{line['code']}", f"{_place(line)}: {line['message']}")
+            for line in payload.get("findings", ())
+        ]
+
+
+def _place(line: dict[str, Any]) -> str:
+    site = line["site"]
+    return "unknown line" if site is None else f"{site['file']}:{site['line']}"
+
+
+def _key(line: dict[str, Any]) -> tuple[str, ...]:
+    from bgcheck.report.baseline import key_of
+
+    return key_of(line)

@@ -1,0 +1,101 @@
+"""The results of a pytest session: merged from all its processes, written, printed and gated."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bgcheck.report.baseline import BaselineError, Comparison, Ran, compare
+from bgcheck.report.findings import Findings, Line, failing
+from bgcheck.report.jsonlines import FindingsFile
+from bgcheck.watch import KEY, late
+
+if TYPE_CHECKING:
+    from bgcheck.config import Options
+
+
+class Collector:
+    """Takes results from test reports and from workers of xdist; runs in the main process only."""
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self.config = config
+        self.options = options
+        self.findings = Findings()
+        self.comparison: Comparison | None = None
+        self._ran: set[str] = set()
+        self._collected: set[str] = set()
+        self._file = FindingsFile(options.json, argv=config.invocation_params.args)
+
+    def pytest_sessionstart(self) -> None:
+        """Begin the JSON lines file."""
+        self._file.begin()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what a test has found, in this process or in a worker."""
+        if report.when == "call" and not report.skipped:
+            self._ran.add(report.nodeid)
+        self._take(getattr(report, KEY, None))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Take what a worker of xdist found outside of its tests; a crashed one cannot tell."""
+        output = getattr(node, "workeroutput", None)
+        if output is None or KEY not in output:
+            self.findings.complete = False
+            return
+        self._take(output[KEY])
+
+    def _take(self, payload: dict[str, Any] | None) -> None:
+        if payload:
+            self._collected.update(payload.get("collected", ()))
+            self.findings.add(payload)
+            self._file.add(payload)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the files; fail the session for what no test could be failed for."""
+        self._take(self.config.stash.get(late, None))
+        if self.options.baseline is not None:
+            self._compare()
+        self._file.finish(self.findings)
+        if self.options.sarif is not None:
+            from bgcheck.report import sarif
+
+            sarif.write(self.options.sarif, self.findings.merged, self.config.rootpath)
+        if session.exitstatus == pytest.ExitCode.OK and self._fails():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _compare(self) -> None:
+        assert self.options.baseline is not None
+        whole = {test.partition("::")[0] for test in self._collected} - self._narrowed()
+        gone_from = Ran(self._ran, self._collected, whole, self.config.rootpath)
+        try:
+            self.comparison = compare(self.options.baseline, self.findings.merged, gone_from)
+        except BaselineError as error:
+            self.findings.errors.append(str(error))
+
+    def _narrowed(self) -> set[str]:
+        """The files of which only some tests were collected."""
+        if self.config.getoption("lf", False):
+            return {test.partition("::")[0] for test in self._collected}
+        named = {arg.partition("::")[0] for arg in self.config.args if "::" in arg}
+        root, here = self.config.rootpath, self.config.invocation_params.dir
+        return {os.path.relpath(here / name, root).replace(os.sep, "/") for name in named}
+
+    def _fails(self) -> bool:
+        if self.options.baseline is not None:
+            return self.comparison is None or not self.comparison.holds
+        return self.options.mode == "strict" and bool(failing(self.findings.merged))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the findings, and annotate the lines where GitHub Actions runs the tests."""
+        from bgcheck.report import terminal
+        from bgcheck.report.github import annotations
+
+        terminal.summarize(terminalreporter, self.findings, self.comparison)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            lines: list[Line] = self.findings.merged
+            for command in annotations(lines, self.config.rootpath):
+                terminalreporter.write_line(command)

@@ -1,0 +1,157 @@
+"""Run small apps with planted faults in a pytest session of their own, and read the findings."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import dedent, indent
+from typing import Any
+
+import fastapi.testclient  # noqa: F401 - the inner sessions find it imported, and are quick
+import pytest
+
+from bgcheck.watch import KEY, late
+
+HEADER = """
+import asyncio
+import pytest
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
+from fastapi.testclient import TestClient
+from starlette.background import BackgroundTask
+from starlette.background import BackgroundTasks as StarletteTasks
+from starlette.responses import JSONResponse, Response
+
+app = FastAPI()
+"""
+
+TEST = """
+def test_requests():
+    with TestClient(app, raise_server_exceptions=False) as client:
+        for method, path in REQUESTS:
+            client.request(method, path)
+"""
+
+
+class _Results:
+    """A plugin of the inner session that keeps what its tests found."""
+
+    def __init__(self) -> None:
+        self.findings: list[dict[str, Any]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.findings += getattr(report, KEY, {}).get("findings", ())
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.findings += session.config.stash.get(late, {}).get("findings", ())
+
+
+@dataclass
+class Outcome:
+    """What an inner session came to.
+
+    Attributes:
+        findings: as the JSON lines file has them.
+        result: the run itself.
+    """
+
+    findings: list[dict[str, Any]]
+    result: pytest.RunResult
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes that were found, sorted, once each."""
+        return sorted({finding["code"] for finding in self.findings})
+
+
+class Lab:
+    """Runs apps. The `lab` fixture."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        # other plugins take half of the time to load
+        pytester._monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        self._numbers: Iterator[int] = itertools.count(1)
+
+    def run(
+        self,
+        app: str,
+        *requests: str,
+        test: str | None = None,
+        select: str = "ALL",
+        mode: str = "report",
+    ) -> Outcome:
+        """Run an app under the checks.
+
+        Args:
+            app: the source of a module; `app`, FastAPI's and Starlette's usual names and pytest
+                are there already.
+            requests: what to send, such as `POST /orders`; the client takes a 500 as it comes.
+            test: the source of a test module's tests instead of `requests`.
+            select: the checks that are on.
+            mode: `report` or `strict`.
+        """
+        number = next(self._numbers)
+        sent = [tuple(request.split(" ", 1)) for request in requests]
+        body = TEST if test is None else dedent(test)
+        source = f"{HEADER}{dedent(app)}\nREQUESTS = {sent!r}\n{body}"
+        file = self.pytester.makepyfile(**{f"test_case_{number}": source})
+        results = _Results()
+        result = self.pytester.runpytest_inprocess(
+            file, "-q", f"--bgcheck={mode}", f"--bgcheck-select={select}",
+            "-p", "bgcheck.plugin", "-p", "no:cacheprovider", "-W", "ignore", "--rootdir=.",
+            plugins=[results],
+        )  # fmt: skip
+        return Outcome(results.findings, result)
+
+    def assert_found(
+        self, code: str, app: str, *requests: str, test: str | None = None, line: str | None = None
+    ) -> dict[str, Any]:
+        """Assert that a faulty app is found, and by this check alone.
+
+        Args:
+            code: the expected code.
+            app: the source of the app.
+            requests: what to send.
+            test: the tests instead.
+            line: a text that the schedule line holds.
+
+        Returns:
+            The finding.
+        """
+        __tracebackhide__ = True
+        outcome = self.run(app, *requests, test=test)
+        assert outcome.codes == [code], outcome.findings
+        finding = outcome.findings[0]
+        if line is not None:
+            assert line in self._source_line(finding)
+        return finding
+
+    def _source_line(self, finding: dict[str, Any]) -> str:
+        site = finding["site"]
+        assert site is not None
+        return (self.pytester.path / site["file"]).read_text().splitlines()[site["line"] - 1]
+
+    def assert_silent(
+        self, app: str, *requests: str, test: str | None = None, passes: bool = True
+    ) -> None:
+        """Assert that no check at all finds anything in an app, and that its tasks ran.
+
+        Args:
+            app: the source of the app.
+            requests: what to send.
+            test: the tests instead.
+            passes: the inner tests pass.
+        """
+        __tracebackhide__ = True
+        outcome = self.run(app, *requests, test=test)
+        assert outcome.findings == []
+        if passes:
+            assert outcome.result.ret == pytest.ExitCode.OK
+
+
+def endpoint(body: str, path: str = "/orders") -> str:
+    """Write an async endpoint with injected `tasks` around a body."""
+    head = f"@app.post({path!r})\nasync def create(tasks: BackgroundTasks):\n"
+    return head + indent(dedent(body).strip(), "    ") + "\n"
