@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 from bgcheck.recorder.binding import bind, signature_of, unwrap
+from bgcheck.recorder.describe import MISSING, cut, safe_repr
 from bgcheck.recorder.params import Params, describe_params, equal
 from bgcheck.recorder.record import ScheduledTask, describe_function
 
 P = ParamSpec("P")
+
+COUNTS = ("times", "at_least", "at_most")
+"""The keywords by which `expect` counts."""
 
 
 class Expectation:
     """An exact expectation: this function with these params. Made by `scheduled`."""
 
     __slots__ = ("func", "name", "params")
+
+    func: Callable[..., Any]
+    """The callable, without any partial around it."""
+    name: str
+    """How messages name the callable."""
+    params: dict[str, Any]
+    """The arguments bound to the signature, defaults applied."""
 
     def __init__(self, func: Callable[..., Any], params: Mapping[str, Any]) -> None:
         self.func = func
@@ -26,19 +37,13 @@ class Expectation:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Expectation):
-            return self.func == other.func and self.params == other.params
+            return equal(self.func, other.func) and equal(self.params, other.params)
         if not isinstance(other, ScheduledTask):
             return NotImplemented
         return is_task_of(other, self.func) and not differences(self.params, other, self.func)
 
-    __hash__ = None  # type: ignore[assignment]
-
-    def describe(self, shorten: Callable[[object], str] = repr) -> str:
-        """Write the expectation as a call."""
-        return f"{self.name}({describe_params(self.params, shorten)})"
-
     def __repr__(self) -> str:
-        params = describe_params(self.params)
+        params = describe_params(self.params, safe_repr)
         return f"scheduled({self.name}{', ' if params else ''}{params})"
 
 
@@ -53,7 +58,7 @@ def scheduled(func: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> E
         An expectation that equals a record of that call.
 
     Raises:
-        TypeError: the arguments are not a call of `func`.
+        TypeError: the arguments are not a call of `func`, or `func` is not callable.
 
     Example:
         >>> def greet(name: str, polite: bool = True) -> None: ...
@@ -61,14 +66,35 @@ def scheduled(func: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> E
         True
     """
     __tracebackhide__ = True
-    bound = bind(unwrap(func, args, kwargs))
+    check_callable("scheduled", func)
+    call = unwrap(func, args, kwargs)
+    bound = bind(call)
     if bound.error is not None:
+        name = describe_function(func)
         raise TypeError(
-            f"scheduled({describe_function(func)}, ...) is no call of {describe_function(func)}: "
-            f"{bound.error}. Its signature is "
-            f"{describe_function(func)}{signature_of(unwrap(func, (), {}).func)}."
+            f"scheduled({name}, ...) is no call: {bound.error}\n"
+            f"  its signature: {name}{signature_of(call.func)}"
         )
-    return Expectation(func, bound.arguments)
+    return Expectation(call.func, bound.arguments)
+
+
+def check_callable(where: str, func: object) -> None:
+    """Refuse what is not a function, before it silently matches nothing.
+
+    Raises:
+        TypeError: `func` is not callable.
+    """
+    __tracebackhide__ = True
+    if isinstance(func, Expectation):
+        raise TypeError(
+            f"{where}() takes a function, not {cut(safe_repr(func), 40)}\n"
+            "  for one exact call: scheduled(...) in bgtasks"
+        )
+    if not callable(func):
+        raise TypeError(
+            f"{where}() takes a function, not {cut(safe_repr(func), 40)}\n"
+            "  pass the function itself, not its name or its result"
+        )
 
 
 def check_names(func: Callable[..., Any], names: Mapping[str, Any]) -> None:
@@ -84,9 +110,28 @@ def check_names(func: Callable[..., Any], names: Mapping[str, Any]) -> None:
     unknown = [name for name in names if name not in parameters]
     if unknown:
         raise TypeError(
-            f"{describe_function(func)} has no parameter {unknown[0]!r}. "
-            f"Its parameters are: {', '.join(parameters) or 'none'}."
+            f"{describe_function(func)} has no parameter {unknown[0]!r}\n"
+            f"  its parameters: {', '.join(parameters) or 'none'}"
         )
+
+
+def check_counts(func: Callable[..., Any], counts: Mapping[str, int | None]) -> None:
+    """Refuse a count whose name is a parameter of `func` too: it could mean either.
+
+    Raises:
+        TypeError: the name is ambiguous.
+    """
+    __tracebackhide__ = True
+    parameters = signature_of(unwrap(func, (), {}).func).parameters
+    for name, value in counts.items():
+        if value is not None and name in parameters:
+            task = describe_function(func)
+            raise TypeError(
+                f"{name}={value} could be the count or the parameter {name!r} of {task}\n"
+                f"  for the param: bgtasks.of({task}, where=lambda task: "
+                f"task.params[{name!r}] == {value})\n"
+                f"  for the count: len(bgtasks.of({task})) == {value}"
+            )
 
 
 def is_task_of(task: ScheduledTask, func: Callable[..., Any]) -> bool:
@@ -102,21 +147,11 @@ def _unbound(func: Callable[..., Any]) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One param that differs: its name, what was expected and what was found."""
+    """One value that differs: the path to it, what was expected and what was found."""
 
     name: str
     expected: Any
     found: Any
-
-
-class _Missing:
-    """Stands for a param that one side does not have."""
-
-    def __repr__(self) -> str:
-        return "(nothing)"
-
-
-MISSING = _Missing()
 
 
 def differences(
@@ -130,10 +165,8 @@ def differences(
 
     With `partial`, only those that are named are compared.
     """
-    params = _params_for(task, func)
-    found: Mapping[str, Any] = params
-    if partial:
-        found = _flatten(params, task.func)
+    params = params_for(task, func)
+    found: Mapping[str, Any] = _flatten(params, task.func) if partial else params
     names = list(expected) if partial else list(dict.fromkeys([*expected, *found]))
     return [
         Difference(name, expected.get(name, MISSING), found.get(name, MISSING))
@@ -148,8 +181,8 @@ def _same(params: Params, expected: Any, found: Any) -> bool:
     return params.same(expected, found)
 
 
-def _params_for(task: ScheduledTask, func: Callable[..., Any]) -> Params:
-    """The params as `func` names them: with `self` where the test names the plain function."""
+def params_for(task: ScheduledTask, func: Callable[..., Any]) -> Params:
+    """Return the params as `func` names them: with `self` where it is the plain function."""
     actual = unwrap(task.func, (), {}).func
     if not isinstance(actual, types.MethodType) or isinstance(
         unwrap(func, (), {}).func, types.MethodType
@@ -161,7 +194,18 @@ def _params_for(task: ScheduledTask, func: Callable[..., Any]) -> Params:
 
 def _flatten(params: Params, func: Callable[..., Any]) -> Mapping[str, Any]:
     """Let the contents of `**kwargs` be named like other params."""
-    for parameter in signature_of(unwrap(func, (), {}).func).parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD and parameter.name in params:
-            return {**params[parameter.name], **params}
+    for name in _var_keywords(params, func):
+        if isinstance(params.get(name), Mapping):
+            return {**params[name], **params}
     return params
+
+
+def _var_keywords(params: Params, func: Callable[..., Any]) -> Iterator[str]:
+    """The names of `**kwargs` in the signatures to which the call may have been bound."""
+    inner = unwrap(func, (), {}).func
+    for follow_wrapped in (True, False):
+        for parameter in signature_of(inner, follow_wrapped=follow_wrapped).parameters.values():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                yield parameter.name
+    if params.error is not None:
+        yield "kwargs"
