@@ -10,7 +10,7 @@ from bgcheck.report.stack import resolved_stack
 from .events import Log
 from .judge import Verdict, check_value, judge
 from .lab import InProcess, Lab, OnServer
-from .marks import MARK, NotApplicable, requirement_id
+from .marks import NotApplicable, requirement_id
 from .registry import Row, registry
 from .server import Server, running_server
 
@@ -71,11 +71,6 @@ def observe(request: pytest.FixtureRequest) -> Observe:
         check_value(row, resolved_stack(), value)
 
     return record
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
-    config.addinivalue_line("markers", f"{MARK}(id): the requirement that this test measures")
 
 
 def _row(item: pytest.Item) -> Row | None:

@@ -6,10 +6,20 @@ from dataclasses import dataclass
 import pytest
 
 from bgcheck.report.results import Status
+from bgcheck.runner.errors import DrainLimitError, GateTimeoutError, HoldRefusedError
 
 from .events import Contradiction
 from .marks import NotApplicable, NotTestable
 from .registry import Row
+
+# What a test raises where the stack, and not the test, does something else than required.
+CONTRADICTIONS = (
+    AssertionError,
+    pytest.fail.Exception,
+    DrainLimitError,
+    GateTimeoutError,
+    HoldRefusedError,
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ def judge(
         return Verdict("not-testable", f"It was skipped without a declared reason: {error}")
     if isinstance(error, NotTestable):
         return Verdict("not-testable", str(error))
-    if isinstance(error, (AssertionError, pytest.fail.Exception)):
+    if isinstance(error, CONTRADICTIONS):
         return _contradicted(row, stack, error)
     return Verdict("not-testable", f"{type(error).__name__}: {error}", suite_error=True)
 

@@ -1,8 +1,12 @@
 """How a test says which requirement it measures, and what kept it from measuring."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import pytest
 
-MARK = "requirement"
+ATTRIBUTE = "bgcheck_requirement"
+Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 class NotApplicable(pytest.skip.Exception):  # type: ignore[name-defined,misc]
@@ -13,12 +17,26 @@ class NotTestable(Exception):  # noqa: N818 - a status
     """A requirement could not be measured here; carries the reason, and fails."""
 
 
-def requirement(id_: str) -> pytest.MarkDecorator:
-    """Mark a test as measuring the requirement or behaviour with this id."""
-    return pytest.mark.requirement(id_)
+def requirement(id_: str) -> Callable[[Test], Test]:
+    """Mark a test as measuring the requirement or behaviour with this id.
+
+    An attribute and no pytest marker: it needs no registration in the configuration of whoever
+    runs the test.
+    """
+
+    def mark(test: Test) -> Test:
+        setattr(test, ATTRIBUTE, id_)
+        return test
+
+    return mark
+
+
+def marked_id(test: object) -> str | None:
+    """Return the id that a test function measures, or None."""
+    id_: str | None = getattr(test, ATTRIBUTE, None)
+    return id_
 
 
 def requirement_id(item: pytest.Item) -> str | None:
     """Return the id that a collected test measures, or None."""
-    mark = item.get_closest_marker(MARK)
-    return mark.args[0] if mark is not None and mark.args else None
+    return marked_id(getattr(item, "function", None))

@@ -8,7 +8,7 @@ import functools
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -157,6 +157,9 @@ def _rows(data: dict[str, Any], file: str) -> Iterable[Row]:
 
 
 def _row(kind: Any, table: dict[str, Any], file: str) -> Row:
+    unknown = sorted(set(table) - {column.name for column in fields(Row)})
+    if unknown:
+        raise RegistryError(f"{file}: {table.get('id', 'a row')}: unknown key {unknown[0]!r}")
     try:
         return Row(
             kind=kind,
@@ -167,7 +170,7 @@ def _row(kind: Any, table: dict[str, Any], file: str) -> Row:
             **table,
         )
     except (KeyError, TypeError) as error:
-        raise RegistryError(f"{file}: {table.get('id', 'a row')}: {error}") from None
+        raise RegistryError(f"{file}: {table.get('id', 'a row')}: lacks {error}") from None
 
 
 def _checked(row: Row, file: str) -> Row:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from bgcheck_suites.registry import Row
 
 SUITES = ("framework", "reference")
+NEEDS = {
+    "framework": ("fastapi", "uvicorn", "httpx2|httpx"),
+    "reference": ("fastapi", "httpx2|httpx", "sqlalchemy", "aiosqlite", "pydantic_settings"),
+}
 RESULTS, LOG = "results.jsonl", "pytest.log"
 
 EPILOG = """\
@@ -79,8 +83,10 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the selected suites, write the report, and return the exit code."""
-    need("conform", "suites", "rich", "jinja2", "fastapi", "uvicorn")
+    need("conform", "suites", "rich", "jinja2", "packaging")
     rows = _selected(arguments)
+    for suite in {row.suite for row in rows.values()}:
+        need(f"conform --suite {suite}", "suites", *NEEDS[suite])
     _check_fault(arguments.plant)
     from bgcheck.report.table import Screen
 
@@ -153,12 +159,17 @@ def _measure(
     return children
 
 
-def _plan(suite: str, arguments: argparse.Namespace, directory: Path) -> SuiteRun:
+def suite_directory() -> Path:
+    """Return the directory that holds the suites."""
     import bgcheck_suites
 
+    return Path(bgcheck_suites.__file__).parent
+
+
+def _plan(suite: str, arguments: argparse.Namespace, directory: Path) -> SuiteRun:
     return SuiteRun(
         suite=suite,
-        directory=Path(bgcheck_suites.__file__).parent,
+        directory=suite_directory(),
         results=directory / RESULTS,
         log=directory / LOG,
         select=arguments.select,

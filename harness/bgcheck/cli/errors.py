@@ -8,11 +8,15 @@ class UsageError(Exception):
 
 
 def need(command: str, extra: str, *modules: str) -> None:
-    """Require that modules are installed.
+    """Require that modules are installed; `a|b` is satisfied by either.
 
     Raises UsageError, with the command that installs them, where one is missing.
     """
-    missing = [module for module in modules if find_spec(module) is None]
+    missing = [
+        module.replace("|", " or ")
+        for module in modules
+        if not any(find_spec(name) for name in module.split("|"))
+    ]
     if missing:
         raise UsageError(
             f"`bgcheck {command}` needs {' and '.join(missing)}, not installed here; install with: "

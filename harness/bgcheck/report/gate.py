@@ -50,7 +50,7 @@ def decide(run: Run, *, broken: tuple[str, ...] = ()) -> Gate:
 def _inconclusive(run: Run) -> tuple[str, ...]:
     reasons = []
     if run.footer is None:
-        reasons.append("the run has no footer: it stopped before its end")
+        reasons.append("the run has no footer: it stopped before its end (pytest.log says where)")
     if len(run.results) < run.expected:
         reasons.append(f"{len(run.results)} of {run.expected} requirements were measured")
     elif run.footer is not None and not run.complete:
