@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgcheck.checks.suppress import relative_to
 from bgcheck.report.baseline import BaselineError, Comparison, Ran, compare
 from bgcheck.report.findings import Findings, Line, failing
 from bgcheck.report.jsonlines import FindingsFile
@@ -59,7 +60,7 @@ class Collector:
         self._take(self.config.stash.get(late, None))
         if self.options.baseline is not None:
             self._compare()
-        self._file.finish(self.findings)
+        self._file.finish(self.findings, self._tests())
         if self.options.sarif is not None:
             from bgcheck.report import sarif
 
@@ -69,20 +70,29 @@ class Collector:
 
     def _compare(self) -> None:
         assert self.options.baseline is not None
-        whole = {test.partition("::")[0] for test in self._collected} - self._narrowed()
-        gone_from = Ran(self._ran, self._collected, whole, self.config.rootpath)
+        root = self.config.rootpath
         try:
-            self.comparison = compare(self.options.baseline, self.findings.merged, gone_from)
+            found = compare(self.options.baseline, self.findings.merged, self._tests(), root)
         except BaselineError as error:
             self.findings.errors.append(str(error))
+        else:
+            self.comparison = found
 
-    def _narrowed(self) -> set[str]:
+    def _tests(self) -> Ran:
+        files = {test.partition("::")[0] for test in self._collected}
+        return Ran(
+            frozenset(self._ran),
+            frozenset(self._collected - self._ran),
+            frozenset(files - self._narrowed(files)),
+        )
+
+    def _narrowed(self, files: set[str]) -> set[str]:
         """The files of which only some tests were collected."""
         if self.config.getoption("lf", False):
-            return {test.partition("::")[0] for test in self._collected}
+            return files
         named = {arg.partition("::")[0] for arg in self.config.args if "::" in arg}
-        root, here = self.config.rootpath, self.config.invocation_params.dir
-        return {os.path.relpath(here / name, root).replace(os.sep, "/") for name in named}
+        here = self.config.invocation_params.dir
+        return {relative_to(str(here / name), str(self.config.rootpath)) for name in named}
 
     def _fails(self) -> bool:
         if self.options.baseline is not None:
@@ -92,10 +102,10 @@ class Collector:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the findings, and annotate the lines where GitHub Actions runs the tests."""
         from bgcheck.report import terminal
-        from bgcheck.report.github import annotations
+        from bgcheck.report.github import workflow_commands
 
         terminal.summarize(terminalreporter, self.findings, self.comparison)
         if os.environ.get("GITHUB_ACTIONS") == "true":
             lines: list[Line] = self.findings.merged
-            for command in annotations(lines, self.config.rootpath):
+            for command in workflow_commands(lines, self.config.rootpath):
                 terminalreporter.write_line(command)

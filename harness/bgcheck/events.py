@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from bgcheck.recorder.record import RequestInfo, ScheduledTask
@@ -68,6 +68,8 @@ class TaskFinished:
 class TestStarted:
     """A test begins, with its fixtures; `test` is its node id."""
 
+    __test__: ClassVar[bool] = False
+
     test: str
 
 
@@ -86,6 +88,8 @@ class TaskSettled:
 @dataclass(frozen=True, slots=True)
 class TestFinished:
     """A test and the teardown of its fixtures are over, and all its tasks are settled."""
+
+    __test__: ClassVar[bool] = False
 
     test: str
 

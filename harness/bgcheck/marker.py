@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from bgcheck.config import as_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bgcheck.runner.blocks import Mode
 
 MODES: Final = ("inline", "hold", "drop")
 CLOCKS: Final = ("real", "virtual")
@@ -24,11 +29,11 @@ class Marks:
     """
 
     ignore: tuple[str, ...] = ()
-    mode: str | None = None
+    mode: Mode | None = None
     clock: str | None = None
 
 
-def bgcheck(*, mode: str | None = None, clock: str | None = None, ignore: object = ()) -> Marks:
+def bgcheck(*, mode: Mode | None = None, clock: str | None = None, ignore: object = ()) -> Marks:
     """The signature of the marker.
 
     Args:
@@ -64,7 +69,7 @@ def marks_of(item: pytest.Item) -> Marks:
     return found
 
 
-def _call(item: pytest.Item, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Marks:
+def _call(item: pytest.Item, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Marks:
     try:
         return bgcheck(*args, **kwargs)
     except (TypeError, ValueError, pytest.UsageError) as error:

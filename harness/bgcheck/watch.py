@@ -51,7 +51,7 @@ class Watch:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Note what was collected, before anything is deselected."""
-        if self.options.baseline is not None:
+        if self.options.baseline is not None or self.options.json is not None:
             self._collected = [item.nodeid for item in items]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

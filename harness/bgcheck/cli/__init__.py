@@ -9,7 +9,7 @@ from bgcheck import __version__
 from bgcheck.report.gate import ExitCode
 from bgcheck.report.stack import resolved_stack
 
-from . import conform, fixtures
+from . import baseline, conform, explain, fixtures
 from .errors import UsageError
 
 
@@ -42,6 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     conform.add_parser(commands)
     fixtures.add_parser(commands)
+    explain.add_parser(commands)
+    baseline.add_parser(commands)
     return parser
 
 

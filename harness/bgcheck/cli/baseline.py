@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.action == "write":
             return _write(arguments.file, findings)
-        return _check(arguments.file, findings, lines)
+        return _check(arguments.file, findings, Ran.of(footer["tests"]))
     except BaselineError as error:
         raise UsageError(str(error)) from None
 
@@ -104,9 +104,8 @@ def _write(file: Path, findings: list[Line]) -> int:
     return ExitCode.HOLDS
 
 
-def _check(file: Path, findings: list[Line], lines: list[dict[str, Any]]) -> int:
-    ran = {line["test"] for line in lines if line["type"] == "test"}
-    comparison = compare(file, findings, Ran(ran, set(), set(), Path.cwd()))
+def _check(file: Path, findings: list[Line], ran: Ran) -> int:
+    comparison = compare(file, findings, ran, Path.cwd())
     for line in comparison.new:
         _print(f"new:  {place(line)}: {headline(line)}")
     for entry in comparison.stale:

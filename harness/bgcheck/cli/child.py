@@ -26,7 +26,8 @@ class Child:
     def broken(self) -> str:
         """Why pytest could not run the suite, or an empty string."""
         if self.returncode in _BROKEN:
-            return f"pytest could not run the {self.suite} suite (exit code {self.returncode}); pytest.log says why"
+            code = self.returncode
+            return f"pytest could not run the {self.suite} suite (exit {code}; see pytest.log)"
         return ""
 
 

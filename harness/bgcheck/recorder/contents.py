@@ -51,6 +51,8 @@ class Step(NamedTuple):
         """The step as it stands in a literal."""
         if self.kind == ".":
             return f"{self.key}="
+        if self.kind == "element":
+            return repr(self.key)
         return f"{self.key!r}: " if self.kind == "{" else ""
 
 
@@ -81,7 +83,7 @@ def _mapping(value: Any) -> Contents:
 
 def _elements(value: Any) -> Contents:
     for item in tuple(value):
-        yield Step("{", _key(item)), None
+        yield Step("element", _key(item)), True
 
 
 def _key(key: Any) -> Any:
@@ -178,7 +180,7 @@ def _find_reader(kind: type) -> Reader | None:
 def _is_record(kind: type) -> bool:
     """Whether a class is a dataclass or attrs class that compares by its fields."""
     record = hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__")
-    return record and kind.__eq__ is not object.__eq__
+    return record and copiers.compares_by_value(kind)
 
 
 def _is_array(kind: type) -> bool:

@@ -32,8 +32,8 @@ class Opaque:
     __slots__ = ("oid", "type")
 
     def __init__(self, value: object) -> None:
-        self.oid = id(value)
-        self.type = type(value).__qualname__.rpartition("<locals>.")[2]
+        self.oid: int = id(value)
+        self.type: str = type(value).__qualname__.rpartition("<locals>.")[2]
 
     def __repr__(self) -> str:
         return describe(self)
@@ -49,10 +49,10 @@ class Node:
     __slots__ = ("items", "loose", "oid", "type")
 
     def __init__(self, value: object, loose: bool) -> None:
-        self.oid = id(value)
-        self.type = type(value).__qualname__.rpartition("<locals>.")[2]
+        self.oid: int = id(value)
+        self.type: str = type(value).__qualname__.rpartition("<locals>.")[2]
         self.items: dict[Step, State] = {}
-        self.loose = loose
+        self.loose: bool = loose
 
     def __repr__(self) -> str:
         return describe(self)
@@ -120,11 +120,11 @@ class CallState:
     def __init__(
         self, name: str, args: tuple[State, ...], kwargs: dict[str, State], carried: State = None
     ) -> None:
-        self.name = name
-        self.args = args
-        self.kwargs = kwargs
-        self.carried = carried
-        self.constant = not any(
+        self.name: str = name
+        self.args: tuple[State, ...] = args
+        self.kwargs: dict[str, State] = kwargs
+        self.carried: State = carried
+        self.constant: bool = not any(
             isinstance(state, Node) for state in (carried, *args, *kwargs.values())
         )
 
@@ -272,9 +272,18 @@ def describe(state: State, depth: int = 2) -> str:
         return cut(safe_repr(state), WIDTH)
     if depth == 0:
         return f"{state.type}(...)" if state.items else f"{state.type}()"
-    inner = (f"{step.label}{describe(item, depth - 1)}" for step, item in state.items.items())
+    inner = (_part(step, item, depth - 1) for step, item in state.items.items())
     left, right = _BRACKETS.get(state.type, (f"{state.type}(", ")"))
     return cut(f"{left}{', '.join(inner)}{right}", WIDTH)
 
 
-_BRACKETS: Final = {"dict": "{}", "list": "[]", "tuple": "()", "set": "{}"}
+def _part(step: Step, item: State, depth: int) -> str:
+    return step.label if step.kind == "element" else f"{step.label}{describe(item, depth)}"
+
+
+_BRACKETS: Final = {
+    "dict": ("{", "}"),
+    "list": ("[", "]"),
+    "set": ("{", "}"),
+    "tuple": ("(", ")"),
+}

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
+Key = tuple[str, str, str, str]
+"""Code, file, scheduling function, task function."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -37,7 +40,7 @@ class Entry:
     tests: tuple[str, ...] = field(default=(), compare=False)
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def key(self) -> Key:
         """What a finding must have in common with it."""
         return self.code, self.file, self.function, self.func
 
@@ -46,7 +49,7 @@ class BaselineError(Exception):
     """A baseline file that cannot be used; the message says what is wrong and what to do."""
 
 
-def key_of(line: Line) -> tuple[str, ...]:
+def key_of(line: Line) -> Key:
     """Return what a baseline entry must have in common with a finding."""
     site = line["site"] or {}
     return line["code"], site.get("file", ""), site.get("function", ""), line["func"] or ""
@@ -79,7 +82,7 @@ def _entry(item: dict[str, Any]) -> Entry:
 
 
 @functools.lru_cache(maxsize=4)
-def known_keys(path: Path) -> frozenset[tuple[str, ...]]:
+def known_keys(path: Path) -> frozenset[Key]:
     """Return the keys of a baseline file."""
     return frozenset(entry.key for entry in read(path))
 
@@ -91,12 +94,13 @@ def write(path: Path, lines: Iterable[Line], known: Sequence[Entry] = ()) -> lis
         The entries, sorted.
     """
     reasons = {entry.key: entry.reason for entry in known}
-    tests: dict[tuple[str, ...], list[str]] = {}
+    tests: dict[Key, list[str]] = {}
     for line in lines:
         tests.setdefault(key_of(line), []).extend(line["tests"])
     entries = [
-        Entry(*key, reason=reasons.get(key, ""), tests=tuple(sorted(set(names))))
+        Entry(code, file, function, func, reasons.get(key, ""), tuple(sorted(set(names))))
         for key, names in sorted(tests.items())
+        for code, file, function, func in [key]
     ]
     data = {"version": VERSION, "findings": [asdict(entry) for entry in entries]}
     path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
@@ -123,31 +127,45 @@ class Comparison:
         return not self.new and not self.stale
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ran:
     """Which tests a session has run, to tell a finding that is gone from a test that was not run.
 
     Attributes:
-        tests: node ids that ran.
-        collected: node ids that were collected, whether they ran or not.
+        ran: node ids of the tests that ran.
+        left_out: node ids of those that were collected and did not run.
         whole: files of which every test was collected.
-        root: the rootdir.
     """
 
-    tests: set[str]
-    collected: set[str]
-    whole: set[str]
-    root: Path
+    ran: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
 
-    def covers(self, test: str) -> bool:
+    def covers(self, test: str, root: Path) -> bool:
         """Whether a test was run, or does not exist any more."""
+        if test in self.ran or test in self.left_out:
+            return test in self.ran
         file = test.partition("::")[0]
-        gone = file in self.whole and test not in self.collected
-        return test in self.tests or gone or not (self.root / file).exists()
+        return file in self.whole or not (root / file).exists()
+
+    def as_data(self) -> dict[str, list[str]]:
+        """Return it for the footer of the JSON lines file."""
+        return {name: sorted(tests) for name, tests in asdict(self).items()}
+
+    @staticmethod
+    def of(data: dict[str, list[str]]) -> Ran:
+        """Read what `as_data` wrote."""
+        return Ran(**{name: frozenset(tests) for name, tests in data.items()})
 
 
-def compare(path: Path, lines: Sequence[Line], ran: Ran) -> Comparison:
+def compare(path: Path, lines: Sequence[Line], ran: Ran, root: Path) -> Comparison:
     """Compare the findings of a session with a baseline file.
+
+    Args:
+        path: the baseline file.
+        lines: the findings.
+        ran: which tests ran.
+        root: the rootdir.
 
     Raises:
         BaselineError: the file cannot be used.
@@ -155,8 +173,12 @@ def compare(path: Path, lines: Sequence[Line], ran: Ran) -> Comparison:
     entries = read(path)
     known = {entry.key for entry in entries}
     found = {key_of(line) for line in lines}
+
+    def ran_all(entry: Entry) -> bool:
+        return all(ran.covers(test, root) for test in entry.tests)
+
     return Comparison(
         path,
         new=[line for line in lines if key_of(line) not in known],
-        stale=[e for e in entries if e.key not in found and all(map(ran.covers, e.tests))],
+        stale=[e for e in entries if e.key not in found and ran_all(e)],
     )

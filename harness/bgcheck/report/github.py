@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _COMMANDS = {"error": "error", "warning": "warning", "opt-in": "notice"}
 
 
-def annotations(lines: Iterable[Line], root: Path) -> Iterator[str]:
+def workflow_commands(lines: Iterable[Line], root: Path) -> Iterator[str]:
     """Yield one workflow command for each finding.
 
     Args:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bgcheck.report.baseline import Ran
     from bgcheck.report.findings import Findings, Line
 
 
@@ -29,7 +30,7 @@ class FindingsFile:
 
     def __init__(self, path: Path | None, argv: Sequence[object]) -> None:
         self.path = path
-        self._header = {"version": __version__, "argv": [str(arg) for arg in argv]}
+        self._header: dict[str, Any] = {"version": __version__, "argv": [str(arg) for arg in argv]}
         self._tasks: list[Line] = []
         self._stream: TextIO | None = None
 
@@ -51,8 +52,13 @@ class FindingsFile:
             write_line(self._stream, "task", line)
             self._tasks.append(line)
 
-    def finish(self, findings: Findings) -> None:
-        """Replace the file by the merged one with a footer."""
+    def finish(self, findings: Findings, ran: Ran) -> None:
+        """Replace the file by the merged one with a footer.
+
+        Args:
+            findings: all of the session.
+            ran: which tests ran.
+        """
         if self._stream is None or self.path is None:
             return
         self._stream.close()
@@ -64,11 +70,11 @@ class FindingsFile:
                 write_line(stream, "finding", line)
             for line in self._tasks:
                 write_line(stream, "task", line)
-            write_line(stream, "footer", _footer(findings, len(self._tasks)))
+            write_line(stream, "footer", _footer(findings, len(self._tasks), ran))
         os.replace(merged, self.path)
 
 
-def _footer(findings: Findings, tasks: int) -> dict[str, Any]:
+def _footer(findings: Findings, tasks: int, ran: Ran) -> dict[str, Any]:
     return {
         "complete": findings.complete and not findings.errors,
         "findings": len(findings.merged),
@@ -76,4 +82,5 @@ def _footer(findings: Findings, tasks: int) -> dict[str, Any]:
         "levels": dict(findings.levels()),
         "quiet": findings.quiet,
         "errors": findings.errors,
+        "tests": ran.as_data(),
     }
