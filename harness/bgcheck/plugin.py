@@ -8,7 +8,8 @@ import pytest
 
 pytest.register_assert_rewrite("bgcheck_suites")
 
-from bgcheck import modes  # noqa: E402 - after the rewrite is registered
+from bgcheck import config as options  # noqa: E402 - after the rewrite is registered
+from bgcheck import modes  # noqa: E402
 from bgcheck.fixtures import bgtasks as bgtasks  # noqa: E402
 from bgcheck.instrument import install  # noqa: E402
 
@@ -16,6 +17,7 @@ from bgcheck.instrument import install  # noqa: E402
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     modes.add_options(parser)
+    options.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     modes.check(config)
     install.install()
     config.add_cleanup(install.uninstall)
+    options.start(config)
+    if config.pluginmanager.has_plugin("pytester"):
+        install.load()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -36,8 +41,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have left behind."""
+    """Print what tests have left behind, and errors of bgcheck itself."""
+    from bgcheck.report import internal
+
     modes.summarize(terminalreporter)
+    internal.summarize(terminalreporter)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand errors of bgcheck in a worker of pytest-xdist to the controller."""
+    from bgcheck.report import internal
+
+    internal.export(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Take errors of bgcheck from a worker of pytest-xdist."""
+    from bgcheck.report import internal
+
+    internal.collect(node)
 
 
 def pytest_assertrepr_compare(

@@ -22,7 +22,7 @@ class ImportHooks:
         self._hooks.update(hooks)
         for name, hook in hooks.items():
             module = sys.modules.get(name)
-            if isinstance(module, ModuleType) and not _is_loading(module):
+            if isinstance(module, ModuleType) and _is_loaded(module):
                 hook(module)
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
@@ -73,5 +73,7 @@ class ImportHooks:
             return
 
 
-def _is_loading(module: ModuleType) -> bool:
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+def _is_loaded(module: ModuleType) -> bool:
+    """Whether a module was imported to its end. A stub that a test put there was not: no spec."""
+    spec = module.__spec__
+    return spec is not None and not getattr(spec, "_initializing", False)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
+from bgcheck.instrument.hub import hub
 from bgcheck.instrument.imports import ImportHooks
 
 _MODULES = (
+    "httpx._transports.asgi",
+    "httpx2._transports.asgi",
     "starlette.background",
     "starlette.applications",
     "starlette.routing",
     "starlette.responses",
+    "starlette.testclient",
 )
+
+_PATCHES = "bgcheck.instrument.starlette"
 
 _hooks = ImportHooks()
 _users = 0
@@ -24,6 +32,8 @@ def install() -> None:
     _users += 1
     if _users == 1:
         _hooks.install(dict.fromkeys(_MODULES, _patch))
+    else:
+        hub.guard(_follow_subclasses)
 
 
 def uninstall() -> None:
@@ -35,16 +45,34 @@ def uninstall() -> None:
         _restore()
 
 
+def load() -> None:
+    """Import all that a recording needs. It imports no framework.
+
+    For a session that runs others in its process: pytester makes the interpreter forget what they
+    import, and a second copy of these modules would not know the records of the first.
+    """
+    for name in ("bgcheck.recording", _PATCHES):
+        importlib.import_module(name)
+
+
 def _patch(module: ModuleType) -> None:
+    hub.guard(_patch_now, module)
+
+
+def _patch_now(module: ModuleType) -> None:
     from bgcheck.instrument import starlette
 
     patch: Callable[[ModuleType], None] = starlette.HOOKS[module.__name__]
     patch(module)
 
 
-def _restore() -> None:
-    import sys
+def _follow_subclasses() -> None:
+    patched = sys.modules.get(_PATCHES)
+    if patched is not None:
+        patched.follow_subclasses()
 
-    patched = sys.modules.get("bgcheck.instrument.starlette")
+
+def _restore() -> None:
+    patched = sys.modules.get(_PATCHES)
     if patched is not None:
         patched.restore()

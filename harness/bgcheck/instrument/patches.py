@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-_MARK = "__bgcheck_patch__"
+_MARK: Final = "__bgcheck_patch__"
+_ABSENT: Final = object()
+
+
+def is_patched(function: object) -> bool:
+    """Whether this is a wrapper of bgcheck, or wraps one with its attributes."""
+    return hasattr(function, _MARK)
 
 
 class Patches:
@@ -17,14 +23,19 @@ class Patches:
     def wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Replace `owner.name` by `make(original)` where `owner` defines it itself.
 
-        An attribute that holds a wrapper of bgcheck already is left alone: somebody saved it and
-        put it back, or wrapped it once more, and it works on.
+        An attribute that holds a wrapper of these patches already is left alone: somebody saved it
+        and put it back, or wrapped it once more, and it works on.
         """
         original = vars(owner).get(name)
-        if original is None or getattr(original, _MARK, False):
-            return
-        wrapper = make(original)
-        setattr(wrapper, _MARK, True)
+        if original is not None and getattr(original, _MARK, None) is not self:
+            self._set(owner, name, original, make(original))
+
+    def cover(self, owner: type, name: str, make: Callable[[Any], Any]) -> None:
+        """Give `owner` a method of its own, `make(inherited)`, in front of an inherited one."""
+        self._set(owner, name, _ABSENT, make(getattr(owner, name)))
+
+    def _set(self, owner: Any, name: str, original: Any, wrapper: Any) -> None:
+        setattr(wrapper, _MARK, self)
         setattr(owner, name, wrapper)
         self._done.append((owner, name, original, wrapper))
 
@@ -32,5 +43,9 @@ class Patches:
         """Put every original back, except where somebody else has replaced the wrapper since."""
         while self._done:
             owner, name, original, wrapper = self._done.pop()
-            if vars(owner).get(name) is wrapper:
+            if vars(owner).get(name) is not wrapper:
+                continue
+            if original is _ABSENT:
+                delattr(owner, name)
+            else:
                 setattr(owner, name, original)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextvars import Token
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bgcheck.events import RequestFinished, RequestStarted, ResponseCompleted, ResponseStarted
+from bgcheck.instrument.clients import is_delivered
 from bgcheck.instrument.hub import current_request, hub
 from bgcheck.instrument.route import Scope, route_of
 from bgcheck.instrument.tasks import finish_request
+from bgcheck.recorder.failure import failure_of
 from bgcheck.recorder.record import RequestInfo
+
+if TYPE_CHECKING:
+    from contextvars import Token
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -21,26 +25,25 @@ def is_new(scope: Scope) -> bool:
 
     A mount and most middleware hand on the same scope, others a copy with the same header list.
     """
-    if scope["type"] not in ("http", "websocket"):
+    if scope.get("type") not in ("http", "websocket"):
         return False
     current = current_request.get()
     return current is None or current.finished or not current.belongs_to(scope)
 
 
-def begin(scope: Scope) -> tuple[RequestInfo, Token[RequestInfo | None]]:
-    """Record the start of a request and make it the current one of this context."""
+def begin(scope: Scope) -> RequestInfo:
+    """Record the start of a request."""
     root_path = str(scope.get("root_path", ""))
     request = RequestInfo(
         method=scope.get("method", "WEBSOCKET"),
-        path=scope["path"],
+        path=scope.get("path", ""),
         number=next(hub.request_numbers),
         recording=hub.recording_number,
         scope=scope,
         find_route=lambda: route_of(scope, root_path),
     )
-    token = current_request.set(request)
     hub.emit(RequestStarted(request))
-    return request, token
+    return request
 
 
 def end(
@@ -51,10 +54,12 @@ def end(
         current_request.reset(token)
     except ValueError:  # the coroutine was closed from another context
         current_request.set(None)
-    request.finish(error)
+    if error is not None:
+        request.failure = failure_of(error)
+        request.error_delivered = is_delivered()
+    request.finish(error, keep=hub.keeps_live)
     finish_request(request)
-    if request.recording == hub.recording_number:
-        hub.emit(RequestFinished(request, error))
+    hub.emit(RequestFinished(request, error), request.recording)
 
 
 def observed(send: Send, request: RequestInfo) -> Send:
@@ -63,15 +68,25 @@ def observed(send: Send, request: RequestInfo) -> Send:
     async def observe(message: Message) -> None:
         __tracebackhide__ = True
         await send(message)
-        kind = message["type"]
-        if kind == "http.response.start":
-            request.response_status = message["status"]
-            hub.emit(ResponseStarted(request))
-        elif _completes(kind, message) and not request.response_complete:
-            request.response_complete = True
-            hub.emit(ResponseCompleted(request))
+        hub.guard(_note_sent, request, message)
 
     return observe
+
+
+def _note_sent(request: RequestInfo, message: Message) -> None:
+    kind = message["type"]
+    if kind == "http.response.start":
+        request.response_status = message["status"]
+        hub.emit(ResponseStarted(request), request.recording)
+    elif _completes(kind, message):
+        note_complete(request)
+
+
+def note_complete(request: RequestInfo) -> None:
+    """The client has the whole response; noted once."""
+    if not request.response_complete:
+        request.response_complete = True
+        hub.emit(ResponseCompleted(request), request.recording)
 
 
 def _completes(kind: str, message: Message) -> bool:

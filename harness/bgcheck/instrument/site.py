@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import sys
-from types import FrameType
+import weakref
+from collections.abc import Iterator
+from types import CodeType, FrameType
+from typing import Any, Final
 
 from bgcheck.recorder.record import Site
 
@@ -22,16 +26,27 @@ _MACHINERY = frozenset(
 )
 """Top-level packages between user code and the task object that are never the schedule site."""
 
-_OWN_METHODS = frozenset({"__init__", "add_task"})
+_LAYERS: Final = 10
+_OWN_METHODS: Final = ("__init__", "add_task")
+
+_is_machinery: dict[str, bool] = {}
+_known_codes: weakref.WeakKeyDictionary[type, tuple[list[Any], frozenset[int]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def schedule_site(task: object, group: object) -> Site | None:
     """Return the innermost frame of user code, or None where only machinery is on the stack.
 
     A subclass that calls up from its own `__init__` or `add_task` is not the site: its caller is.
+    So is the caller of a spy or decorator that somebody put in the place of these methods.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - no public function is as cheap
-    while frame is not None and not _is_user_code(frame, task, group):
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        machinery = _is_machinery[name] if name in _is_machinery else _look_at_module(name)
+        if not machinery and not _is_behind_method(frame, task, group):
+            break
         frame = frame.f_back
     if frame is None:
         return None
@@ -40,12 +55,46 @@ def schedule_site(task: object, group: object) -> Site | None:
     return Site(code.co_filename, frame.f_lineno, function)
 
 
-def _is_user_code(frame: FrameType, task: object, group: object) -> bool:
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    if package in _MACHINERY:
-        return False
+def _look_at_module(name: object) -> bool:
+    """Whether a module is machinery; code without a module is made by `unittest.mock`."""
+    machinery = not isinstance(name, str) or name.partition(".")[0] in _MACHINERY
+    if isinstance(name, str):
+        _is_machinery[name] = machinery
+    return machinery
+
+
+def _is_behind_method(frame: FrameType, task: object, group: object) -> bool:
+    """Whether this user code stands in the place of `__init__` or `add_task`."""
+    code = id(frame.f_code)
+    return (
+        (group is not None and code in _method_codes(type(group)))
+        or (not isinstance(group, type(task)) and code in _method_codes(type(task)))
+        or _adds_without_calling_up(frame)
+    )
+
+
+def _method_codes(kind: type) -> frozenset[int]:
+    """The ids of the code of `__init__` and `add_task`, as class and bases have them now."""
+    methods = [base.__dict__.get(name) for base in kind.__mro__ for name in _OWN_METHODS]
+    known = _known_codes.get(kind)
+    if known is None or any(map(operator.is_not, known[0], methods)):
+        codes = frozenset(id(code) for method in methods for code in _codes(method))
+        known = _known_codes[kind] = (methods, codes)
+    return known[1]
+
+
+def _codes(method: Any) -> Iterator[CodeType]:
+    """The code of a function, and of what it wraps."""
+    for _ in range(_LAYERS):
+        code = getattr(method, "__code__", None)
+        if isinstance(code, CodeType):
+            yield code
+        method = getattr(method, "__wrapped__", None)
+
+
+def _adds_without_calling_up(frame: FrameType) -> bool:
+    """Whether this is the `add_task` of a group that appends a task object by itself."""
     code = frame.f_code
-    if code.co_name in _OWN_METHODS and code.co_argcount:
-        owner = frame.f_locals.get(code.co_varnames[0])
-        return owner is not task and (group is None or owner is not group)
-    return True
+    if code.co_name != "add_task" or not code.co_argcount:
+        return False
+    return hasattr(frame.f_locals.get(code.co_varnames[0]), "tasks")

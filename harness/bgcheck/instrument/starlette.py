@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import functools
 import weakref
-from types import ModuleType
-from typing import Any
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
 
-from bgcheck.instrument import requests, tasks
-from bgcheck.instrument.hub import current_task, hub
+from bgcheck.instrument import clients, requests, tasks
+from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.patches import Patches
 
-patches = Patches()
+if TYPE_CHECKING:
+    from bgcheck.recorder.record import RequestInfo
+
+patches: Patches = Patches()
+_roots: list[type] = []
 _classes: weakref.WeakSet[type] = weakref.WeakSet()
 
 
@@ -30,7 +34,9 @@ def patch_background(module: ModuleType) -> None:
     patches.wrap(group, "add_task", _wrap_add_task)
     patches.wrap(group, "__call__", _wrap_group_call)
     patches.wrap(module, "run_in_threadpool", _wrap_run_in_threadpool)
+    _roots.append(task)
     _classes.update((task, group))
+    follow_subclasses()
 
 
 def patch_applications(module: ModuleType) -> None:
@@ -49,7 +55,20 @@ def patch_responses(module: ModuleType) -> None:
         patches.wrap(getattr(module, name), "__call__", _wrap_app)
 
 
+def patch_testclient(module: ModuleType) -> None:
+    """Patch `starlette.testclient`."""
+    clients.patch_testclient(module, patches)
+
+
+def patch_asgi_transport(module: ModuleType) -> None:
+    """Patch the ASGITransport of httpx or httpx2."""
+    clients.patch_asgi_transport(module, patches)
+
+
 HOOKS = {
+    "httpx._transports.asgi": patch_asgi_transport,
+    "httpx2._transports.asgi": patch_asgi_transport,
+    "starlette.testclient": patch_testclient,
     "starlette.background": patch_background,
     "starlette.applications": patch_applications,
     "starlette.routing": patch_routing,
@@ -60,27 +79,55 @@ HOOKS = {
 def restore() -> None:
     """Put all that was patched back."""
     patches.restore()
+    _roots.clear()
     _classes.clear()
 
 
+def follow_subclasses() -> None:
+    """Patch the subclasses that exist by now: what they override need not call up to Starlette."""
+    for root in _roots:
+        _follow_below(root)
+
+
+def _follow_below(kind: type) -> None:
+    inner: type
+    for inner in type.__subclasses__(kind):
+        _follow_class(inner)
+        _follow_below(inner)
+
+
 def _follow_class(kind: type) -> None:
-    """Patch the `__call__` of a subclass as well: it need not call up to Starlette's."""
     if kind in _classes:
         return
-    for base in kind.__mro__:
-        if base not in _classes and base is not object:
+    for base in reversed(kind.__mro__):
+        if base not in _classes and issubclass(base, tuple(_roots)):
             _classes.add(base)
-            wrap = _wrap_group_call if hasattr(base, "add_task") else _wrap_task_call
-            patches.wrap(base, "__call__", wrap)
+            _patch_class(base)
 
 
-def _safely(note: Any, live: object) -> None:
-    """Record something; an error of bgcheck itself is kept for its report."""
-    try:
-        _follow_class(type(live))
-        note(live)
-    except Exception as error:  # a bug of bgcheck must not change a test
-        hub.errors.append(error)
+def _patch_class(kind: type) -> None:
+    is_group = hasattr(kind, "add_task")
+    _wrap_own(kind, "__init__", _wrap_group_init if is_group else _wrap_own_init)
+    _wrap_own(kind, "add_task", _wrap_add_task)
+    wrap_call = _wrap_group_call if is_group else _wrap_task_call
+    _wrap_own(kind, "__call__", wrap_call)
+    if not issubclass(_definer(kind, "__call__"), tuple(_roots)):  # a mixin has it
+        patches.cover(kind, "__call__", wrap_call)
+
+
+def _wrap_own(kind: type, name: str, wrap: Any) -> None:
+    """Wrap a plain method; mocks and other descriptors stay as they are."""
+    if isinstance(vars(kind).get(name), FunctionType):
+        patches.wrap(kind, name, wrap)
+
+
+def _definer(kind: type, name: str) -> type:
+    return next(base for base in kind.__mro__ if name in vars(base))
+
+
+def _made(live: object) -> None:
+    _follow_class(type(live))
+    tasks.schedule(live)
 
 
 def _wrap_task_init(original: Any) -> Any:
@@ -89,9 +136,27 @@ def _wrap_task_init(original: Any) -> Any:
         __tracebackhide__ = True
         original(self, *args, **kwargs)
         if hub.sinks:
-            _safely(tasks.schedule, self)
+            hub.guard(_made, self)
 
     return __init__
+
+
+def _wrap_own_init(original: Any) -> Any:
+    """Wrap the `__init__` of a subclass, which need not call up."""
+
+    @functools.wraps(original)
+    def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        original(self, *args, **kwargs)
+        if hub.sinks:
+            hub.guard(tasks.schedule, self, MethodType(original, self), args, kwargs)
+
+    return __init__
+
+
+def _made_group(group: object) -> None:
+    _follow_class(type(group))
+    tasks.remember_group(group)
 
 
 def _wrap_group_init(original: Any) -> Any:
@@ -100,7 +165,7 @@ def _wrap_group_init(original: Any) -> Any:
         __tracebackhide__ = True
         original(self, *args, **kwargs)
         if hub.sinks:
-            _safely(tasks.remember_group, self)
+            hub.guard(_made_group, self)
 
     return __init__
 
@@ -122,7 +187,7 @@ def _wrap_task_call(original: Any) -> Any:
     @functools.wraps(original)
     async def __call__(self: Any) -> None:
         __tracebackhide__ = True
-        task = tasks.reached(self) if hub.sinks else None
+        task = hub.guard(tasks.reached, self) if hub.sinks else None
         if task is None:
             await original(self)
         else:
@@ -139,8 +204,10 @@ def _wrap_group_call(original: Any) -> Any:
             await original(self)
         except BaseException:
             if hub.sinks:
-                tasks.abort_group(self)
+                hub.guard(tasks.abort_group, self)
             raise
+        if hub.sinks:
+            hub.guard(tasks.end_group, self)
 
     return __call__
 
@@ -150,7 +217,7 @@ def _wrap_run_in_threadpool(original: Any) -> Any:
     async def run_in_threadpool(func: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         task = current_task.get()
-        if task is not None and func is task.live.func:
+        if task is not None and hub.guard(tasks.is_func_of, task, func):
             func = tasks.in_worker(task, func)
         return await original(func, *args, **kwargs)
 
@@ -161,10 +228,11 @@ def _wrap_app(original: Any) -> Any:
     @functools.wraps(original)
     async def __call__(self: Any, scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True
-        if not hub.sinks or not requests.is_new(scope):
+        request = hub.guard(_begin, scope) if hub.sinks else None
+        if request is None:
             await original(self, scope, receive, send)
             return
-        request, token = requests.begin(scope)
+        token = current_request.set(request)
         failure: BaseException | None = None
         try:
             await original(self, scope, receive, requests.observed(send, request))
@@ -172,6 +240,13 @@ def _wrap_app(original: Any) -> Any:
             failure = error
             raise
         finally:
-            requests.end(request, token, failure)
+            hub.guard(requests.end, request, token, failure)
 
     return __call__
+
+
+def _begin(scope: Any) -> RequestInfo | None:
+    if not requests.is_new(scope):
+        return None
+    follow_subclasses()
+    return requests.begin(scope)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import sys
+import inspect
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from bgcheck.events import TaskFinished, TaskScheduled, TaskStarted
+from bgcheck.instrument.cancellation import is_cancelled_from_outside, outcome_of
+from bgcheck.instrument.handlers import handler_of
 from bgcheck.instrument.hub import Body, current_request, current_task, hub
+from bgcheck.instrument.patches import is_patched
 from bgcheck.instrument.site import schedule_site
-from bgcheck.recorder.params import take_params
-from bgcheck.recorder.record import Outcome, RequestInfo, ScheduledTask
+from bgcheck.recorder.binding import Call
+from bgcheck.recorder.failure import failure_of
+from bgcheck.recorder.params import Params, take_params
+from bgcheck.recorder.record import Outcome, RequestInfo, ScheduledTask, Site
+from bgcheck.recorder.state import capture_call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+_NO_KWARGS: Final[Mapping[str, Any]] = MappingProxyType({})
+_SKIPPED: Final = "an earlier task of the same response did not succeed"
 
 _records: dict[int, tuple[weakref.ref[Any], ScheduledTask]] = {}
 _group_requests: dict[int, tuple[weakref.ref[Any], RequestInfo]] = {}
@@ -25,7 +37,7 @@ class _Adding(threading.local):
     group: object = None
 
 
-adding = _Adding()
+adding: _Adding = _Adding()
 
 
 def find(live: object) -> ScheduledTask | None:
@@ -34,27 +46,59 @@ def find(live: object) -> ScheduledTask | None:
     return entry[1] if entry is not None and entry[0]() is live else None
 
 
-def schedule(live: Any) -> ScheduledTask:
-    """Record a task object that user code just made; once for each object and recording."""
+def schedule(
+    live: Any,
+    made_by: Callable[..., Any] | None = None,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] = _NO_KWARGS,
+) -> ScheduledTask:
+    """Record a task object that user code just made; once for each object and recording.
+
+    Args:
+        live: the task object.
+        made_by: the constructor of a subclass that has no `func`, whose arguments then count.
+        args: what the constructor got.
+        kwargs: what the constructor got by name.
+    """
     known = find(live)
     if known is not None and known.recording == hub.recording_number:
         return known
+    if made_by is None or hasattr(live, "func"):
+        call = _call_of(live)
+    else:
+        call = Call(made_by, args, kwargs)
+    return _record(live, call, schedule_site(live, adding.group))
+
+
+def _call_of(live: Any) -> Call | None:
+    func = getattr(live, "func", None)
+    return None if func is None else Call(func, live.args, live.kwargs)
+
+
+def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
     request = current_request.get() or _request_of(adding.group)
     task = ScheduledTask(
         live,
-        params=take_params(live.func, live.args, live.kwargs),
-        site=schedule_site(live, adding.group),
+        params=_params_of(call) if hub.keeps_live else None,
+        site=site,
         request=request,
         number=next(hub.task_numbers),
         recording=hub.recording_number if request is None else request.recording,
     )
+    if hub.watched and call is not None:
+        task.call = capture_call(call.func, call.args, call.kwargs, name=task.name)
     task.parent = current_task.get()
     task.group = id(adding.group) if adding.group is not None else None
+    task.kinds = tuple(weakref.ref(type(one)) for one in (live, adding.group) if one is not None)
     _remember(_records, live, task)
     if request is not None:
         request.tasks.append(task)
     _emit(task, TaskScheduled(task))
     return task
+
+
+def _params_of(call: Call | None) -> Params:
+    return Params() if call is None else take_params(call.func, call.args, call.kwargs)
 
 
 def _remember(table: dict[int, tuple[weakref.ref[Any], Any]], live: Any, value: Any) -> None:
@@ -63,9 +107,8 @@ def _remember(table: dict[int, tuple[weakref.ref[Any], Any]], live: Any, value: 
 
 
 def _emit(task: ScheduledTask, event: TaskScheduled | TaskStarted | TaskFinished) -> None:
-    """Tell the sinks, unless the task belongs to a request of an earlier recording."""
-    if task.recording == hub.recording_number:
-        hub.emit(event)
+    """Tell the sinks of the recording that the task belongs to."""
+    hub.emit(event, task.recording)
 
 
 def remember_group(group: object) -> None:
@@ -85,8 +128,10 @@ def reached(live: Any) -> ScheduledTask | None:
     task = find(live)
     if task is not None and task is current_task.get() and not task.finished:
         return None
-    if task is None or not _is_of_this_recording(task):
-        task = schedule(live)
+    if task is None:  # made while nothing was recorded: where is not known any more
+        task = _record(live, _call_of(live), None)
+    elif not _is_of_this_recording(task):
+        task = _record(live, _call_of(live), task.site)
     if task.request is None:
         _adopt(task)
     return task
@@ -131,20 +176,20 @@ async def _wait(turn: Any, task: ScheduledTask) -> Body | None:
     try:
         allowed: Body | None = await turn
     except BaseException as error:
-        finish(task, error)
+        hub.guard(finish, task, error)
         raise
     return allowed
 
 
 async def _run(task: ScheduledTask, body: Body) -> None:
     __tracebackhide__ = True
-    start(task)
+    hub.guard(start, task)
     try:
         await body()
     except BaseException as error:
-        finish(task, error)
+        hub.guard(finish, task, error)
         raise
-    finish(task, None)
+    hub.guard(finish, task, None)
 
 
 def start(task: ScheduledTask) -> None:
@@ -158,6 +203,11 @@ def start(task: ScheduledTask) -> None:
     _emit(task, TaskStarted(task))
 
 
+def is_func_of(task: ScheduledTask, func: object) -> bool:
+    """Whether `func` is what this running task calls."""
+    return func is getattr(task.live, "func", None)
+
+
 def in_worker(task: ScheduledTask, func: Callable[..., Any]) -> Callable[..., Any]:
     """Return a call of `func` that notes the worker thread it runs in."""
 
@@ -165,9 +215,22 @@ def in_worker(task: ScheduledTask, func: Callable[..., Any]) -> Callable[..., An
         __tracebackhide__ = True
         task.thread = "worker"
         task.thread_name = threading.current_thread().name
-        return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        task.unstarted = _unstarted(result)
+        return result
 
     return call
+
+
+def _unstarted(result: object) -> str | None:
+    """Name what a call returned instead of running: a coroutine or generator nobody has started."""
+    if inspect.iscoroutine(result) and inspect.getcoroutinestate(result) == "CORO_CREATED":
+        return "coroutine"
+    if inspect.isgenerator(result) and inspect.getgeneratorstate(result) == "GEN_CREATED":
+        return "generator"
+    if inspect.isasyncgen(result) and not result.ag_running and result.ag_frame is not None:
+        return "async generator"
+    return None
 
 
 def finish(task: ScheduledTask, error: BaseException | None) -> None:
@@ -175,42 +238,46 @@ def finish(task: ScheduledTask, error: BaseException | None) -> None:
     if task.started_at is not None:
         task.ended_at = perf_counter()
     outcome = outcome_of(error)
-    task.error = error if outcome == "failed" else None
-    settle(task, outcome)
+    if error is not None and outcome == "failed":
+        task.failure = failure_of(error)
+        task.handler = handler_of(error, task.request.scope) if task.request else None
+        task.error = error if hub.keeps_live else None
+    elif error is not None:
+        task.cancelled_from_outside = is_cancelled_from_outside(error)
+    settle(task, outcome, error=error)
 
 
-def settle(task: ScheduledTask, outcome: Outcome, reason: str | None = None) -> None:
+def settle(
+    task: ScheduledTask,
+    outcome: Outcome,
+    reason: str | None = None,
+    error: BaseException | None = None,
+) -> None:
     """Give a task its last outcome."""
     task.outcome = outcome
     task.reason = reason
-    _emit(task, TaskFinished(task))
-
-
-def outcome_of(error: BaseException | None) -> Outcome:
-    """Tell what an error that left a task means for its outcome."""
-    if error is None:
-        return "succeeded"
-    return "cancelled" if _is_cancellation(error) else "failed"
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    inner = getattr(error, "exceptions", None)
-    if isinstance(inner, tuple) and inner:
-        return all(map(_is_cancellation, inner))
-    return isinstance(error, (GeneratorExit, *_cancellation_types()))
-
-
-def _cancellation_types() -> Iterator[type[BaseException]]:
-    for module, name in (("asyncio", "CancelledError"), ("trio", "Cancelled")):
-        if module in sys.modules:
-            yield getattr(sys.modules[module], name)
+    _emit(task, TaskFinished(task, error))
 
 
 def abort_group(group: Any) -> None:
     """A group stopped at an error: what it has not started is skipped."""
-    for task in _records_in(getattr(group, "tasks", ())):
-        if task.outcome == "pending" and not task.dropped:
-            settle(task, "skipped", "an earlier task of the same response did not succeed")
+    for task in _pending_in(group):
+        settle(task, "skipped", _SKIPPED)
+
+
+def end_group(group: Any) -> None:
+    """A group ran to its end: what it ran in a way of its own, not as a task, stays unknown."""
+    for task in _pending_in(group):
+        task.bypassed = True
+        task.reason = f"{type(group).__name__}.__call__ did not call the task object"
+
+
+def _pending_in(group: Any) -> list[ScheduledTask]:
+    return [
+        task
+        for task in _records_in(getattr(group, "tasks", ()))
+        if task.outcome == "pending" and not task.dropped
+    ]
 
 
 def _records_in(tasks: Iterable[Any]) -> Iterator[ScheduledTask]:
@@ -230,15 +297,37 @@ def finish_request(request: RequestInfo) -> None:
         None
     }
     for task in request.tasks:
-        if task.outcome != "pending" or task.dropped:
+        if task.outcome != "pending" or task.dropped or task.bypassed:
+            continue
+        if _is_taken_over(task):
+            task.bypassed = True
             continue
         if task.group in stopped:
-            settle(task, "skipped", "an earlier task of the same response did not succeed")
+            settle(task, "skipped", _SKIPPED)
+        elif _cut_off(request):
+            settle(task, "cancelled", "the request was cancelled before its turn")
         else:
             settle(task, "lost", _loss(request))
 
 
+def _is_taken_over(task: ScheduledTask) -> bool:
+    """Whether a test has put another `__call__` in place, so that what became of it is unknown."""
+    kinds = [kind() for kind in task.kinds]
+    return not all(is_patched(kind.__call__) for kind in kinds if kind is not None)
+
+
+def _cut_off(request: RequestInfo) -> bool:
+    """Whether a response was out, and its application call was cancelled before the tasks."""
+    return (
+        request.response_complete
+        and request.failure is not None
+        and request.failure.type.rpartition(".")[2] in ("CancelledError", "Cancelled")
+    )
+
+
 def _loss(request: RequestInfo) -> str:
-    if request.error is not None:
-        return f"the request ended with {type(request.error).__name__} before its tasks could run"
+    if request.failure is not None:
+        return f"the request ended with {request.failure.type} before its tasks could run"
+    if request.method == "WEBSOCKET":
+        return "a websocket has no response that could carry it"
     return "no response that was sent carried it"

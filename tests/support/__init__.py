@@ -1,0 +1,1 @@
+"""Apps, clients and servers that several test modules use."""
