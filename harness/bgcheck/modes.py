@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bgcheck.runner.blocks import Mode
     from bgcheck.runner.controls import BackgroundTasksLog
 
-left_over = pytest.StashKey[list[str]]()
+left_over: pytest.StashKey[list[str]] = pytest.StashKey[list[str]]()
 """Lines on tasks that were still held when their test ended."""
 
 

@@ -29,7 +29,7 @@ class RunnerRecording(Recording):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = Runner(lambda: self.tasks)
+        self.runner: Runner = Runner(lambda: self.tasks)
 
 
 class Shutdown:

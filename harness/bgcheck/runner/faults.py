@@ -34,7 +34,7 @@ class Fault:
     """
 
     def __init__(self, runner: Runner, func: Callable[..., Any], times: int | None) -> None:
-        self.hits = 0
+        self.hits: int = 0
         self._runner = runner
         self._func = func
         self._times = times

@@ -44,7 +44,7 @@ class Held:
 
     def __init__(self) -> None:
         self._event: Event = running_backend().event()
-        self.release = threadsafe(self._event.set)
+        self.release: Callable[[], None] = threadsafe(self._event.set)
 
     async def wait(self) -> None:
         """Wait until `release` is called, from any thread."""
@@ -56,8 +56,8 @@ class GateCore:
 
     def __init__(self, runner: Runner, only: Only) -> None:
         self.runner = runner
-        self.block = Block("hold", functions(only), self)
-        self.open = False
+        self.block: Block = Block("hold", functions(only), self)
+        self.open: bool = False
         self._held: dict[ScheduledTask, Held] = {}
         self._recorded = runner.recorded
 

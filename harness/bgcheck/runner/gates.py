@@ -91,7 +91,7 @@ class Step(Generic[T]):
 
     def __init__(self, gate: AsyncGate, call: str, steps: Callable[[], Steps[T]]) -> None:
         self.call = call
-        self.place = _place_of_test()
+        self.place: str = _place_of_test()
         self._gate = gate
         self._steps = steps
         gate.forgotten.append(self)

@@ -39,11 +39,11 @@ class Runner:
 
     def __init__(self, recorded: Callable[[], Sequence[ScheduledTask]]) -> None:
         self.recorded = recorded
-        self.blocks = Blocks()
+        self.blocks: Blocks = Blocks()
         self.faults: list[Fault] = []
         self.clock: VirtualClock | None = None
         self.clients: list[ResponseFirstClient] = []
-        self.thread = threading.get_ident()
+        self.thread: int = threading.get_ident()
         self.late_errors: list[tuple[BaseException, Exchange]] = []
         self.left_over: list[ScheduledTask] = []
         self._all_clients: list[Any] = []

@@ -65,7 +65,7 @@ class ResponseFirstAsyncClient(httpx.AsyncClient):
         """
         self.app = app
         self.app_state: dict[str, Any] = {}
-        self.calls = ApplicationCalls(app, on_late_error)
+        self.calls: ApplicationCalls = ApplicationCalls(app, on_late_error)
         self._root_path = root_path
         self._client_address = client
         self._raise = raise_app_exceptions

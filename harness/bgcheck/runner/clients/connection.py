@@ -45,7 +45,7 @@ class ConnectedExchange(Exchange):
         raise_errors: bool,
     ) -> None:
         super().__init__(scope, calls, backend, raise_errors=raise_errors)
-        self.status = 0
+        self.status: int = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.trailers: list[tuple[bytes, bytes]] = []
         self.debug: dict[str, Any] | None = None

@@ -67,14 +67,14 @@ class Exchange:
             raise_errors: whether the client raises a handler's error.
         """
         self.scope = scope
-        self.number = calls.next_number()
+        self.number: int = calls.next_number()
         self.backend = backend
-        self.response_started = False
-        self.response_complete = False
-        self.whole = False
-        self.disconnected = False
-        self.finished = False
-        self.cancelled = False
+        self.response_started: bool = False
+        self.response_complete: bool = False
+        self.whole: bool = False
+        self.disconnected: bool = False
+        self.finished: bool = False
+        self.cancelled: bool = False
         self.error: BaseException | None = None
         self.task: Task | None = None
         self._calls = calls

@@ -87,7 +87,7 @@ class ResponseFirstClient(httpx.Client):
         """
         self.app = app
         self.app_state: dict[str, Any] = {}
-        self.calls = ApplicationCalls(app, on_late_error)
+        self.calls: ApplicationCalls = ApplicationCalls(app, on_late_error)
         self._make_loop: Callable[..., PausedLoop] = {"asyncio": AsyncioLoop, "trio": TrioLoop}[
             backend
         ]

@@ -57,7 +57,7 @@ class WebSocketExchange(Exchange):
         """Give a message to the application."""
         if not self.disconnected:
             self._to_app.append(message)
-            self.disconnected = message["type"] == "websocket.disconnect"
+            self.disconnected: bool = bool(message["type"] == "websocket.disconnect")
             self.notify()
 
     def disconnect(self) -> None:
@@ -97,7 +97,7 @@ class WebSocketSession:
         """Prepare a session on a client's loop."""
         self.accepted_subprotocol: str | None = None
         self.extra_headers: list[tuple[bytes, bytes]] | None = None
-        self.scope = exchange.scope
+        self.scope: Scope = exchange.scope
         self._loop = loop
         self._exchange = exchange
         self._timeout = timeout

@@ -124,7 +124,7 @@ class ResponseFirst:
             leave_timeout: seconds that leaving waits for what still runs; None for no limit.
         """
         self.app = app
-        self.calls = ApplicationCalls(app, on_late_error)
+        self.calls: ApplicationCalls = ApplicationCalls(app, on_late_error)
         self._leave_timeout = leave_timeout
 
     @property
