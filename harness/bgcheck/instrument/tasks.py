@@ -17,6 +17,7 @@ from bgcheck.instrument.patches import is_patched
 from bgcheck.instrument.site import schedule_site
 from bgcheck.recorder.binding import Call
 from bgcheck.recorder.failure import failure_of
+from bgcheck.recorder.identity import IdentityMap
 from bgcheck.recorder.params import Params, take_params
 from bgcheck.recorder.record import Outcome, RequestInfo, ScheduledTask, Site
 from bgcheck.recorder.state import capture_call
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 _NO_KWARGS: Final[Mapping[str, Any]] = MappingProxyType({})
 _SKIPPED: Final = "an earlier task of the same response did not succeed"
 
-_records: dict[int, tuple[weakref.ref[Any], ScheduledTask]] = {}
-_group_requests: dict[int, tuple[weakref.ref[Any], RequestInfo]] = {}
+_records: IdentityMap[ScheduledTask] = IdentityMap()
+_group_requests: IdentityMap[RequestInfo] = IdentityMap()
 
 
 class _Adding(threading.local):
@@ -42,8 +43,7 @@ adding: _Adding = _Adding()
 
 def find(live: object) -> ScheduledTask | None:
     """Return the record of a task object, if it has one."""
-    entry = _records.get(id(live))
-    return entry[1] if entry is not None and entry[0]() is live else None
+    return _records.get(live)
 
 
 def schedule(
@@ -76,7 +76,7 @@ def _call_of(live: Any) -> Call | None:
 
 
 def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
-    request = current_request.get() or _request_of(adding.group)
+    request = current_request.get() or _group_requests.get(adding.group)
     task = ScheduledTask(
         live,
         params=_params_of(call) if hub.keeps_live else None,
@@ -85,12 +85,12 @@ def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
         number=next(hub.task_numbers),
         recording=hub.recording_number if request is None else request.recording,
     )
-    if hub.watched and call is not None:
+    if hub.watched and call is not None and hasattr(live, "func"):
         task.call = capture_call(call.func, call.args, call.kwargs, name=task.name)
     task.parent = current_task.get()
     task.group = id(adding.group) if adding.group is not None else None
     task.kinds = tuple(weakref.ref(type(one)) for one in (live, adding.group) if one is not None)
-    _remember(_records, live, task)
+    _records[live] = task
     if request is not None:
         request.tasks.append(task)
     _emit(task, TaskScheduled(task))
@@ -99,11 +99,6 @@ def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
 
 def _params_of(call: Call | None) -> Params:
     return Params() if call is None else take_params(call.func, call.args, call.kwargs)
-
-
-def _remember(table: dict[int, tuple[weakref.ref[Any], Any]], live: Any, value: Any) -> None:
-    key = id(live)
-    table[key] = (weakref.ref(live, lambda _: table.pop(key, None)), value)
 
 
 def _emit(task: ScheduledTask, event: TaskScheduled | TaskStarted | TaskFinished) -> None:
@@ -115,12 +110,7 @@ def remember_group(group: object) -> None:
     """Note which request a group was made for; a thread without its context adds to it later."""
     request = current_request.get()
     if request is not None:
-        _remember(_group_requests, group, request)
-
-
-def _request_of(group: object) -> RequestInfo | None:
-    entry = _group_requests.get(id(group))
-    return entry[1] if entry is not None and entry[0]() is group else None
+        _group_requests[group] = request
 
 
 def reached(live: Any) -> ScheduledTask | None:

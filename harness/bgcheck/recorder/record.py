@@ -303,7 +303,7 @@ def _read_by_test() -> bool:
 
 def shape_of(live: TaskObject) -> tuple[str, ...]:
     """Tell what kind of callable a task has: `async-task` or `def-task`, `partial`, ..."""
-    func = live.func
+    func = func_of(live)
     shape = ["async-task" if getattr(live, "is_async", False) else "def-task"]
     if isinstance(func, functools.partial):
         shape.append("partial")
