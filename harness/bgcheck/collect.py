@@ -23,7 +23,7 @@ class Collector:
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self.config = config
         self.options = options
-        self.findings = Findings()
+        self.findings: Findings = Findings()
         self.comparison: Comparison | None = None
         self._ran: set[str] = set()
         self._collected: set[str] = set()

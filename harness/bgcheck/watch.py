@@ -32,7 +32,7 @@ class Watch:
 
         self.config = config
         self.options = options
-        self.session = CheckSession(options, str(config.rootpath))
+        self.session: CheckSession = CheckSession(options, str(config.rootpath))
         self._connections = ExitStack()
         self._payloads: dict[str, dict[str, Any]] = {}
         self._collected: list[str] = []
@@ -145,7 +145,7 @@ class Watch:
         self._connections.close()
 
 
-late = pytest.StashKey[dict[str, Any]]()
+late: pytest.StashKey[dict[str, Any]] = pytest.StashKey[dict[str, Any]]()
 """What this process found outside of its tests."""
 
 

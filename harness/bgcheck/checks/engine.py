@@ -72,9 +72,9 @@ class Engine:
     keeps_live = False
 
     def __init__(self, checks: Iterable[Check]) -> None:
-        self.checks = tuple(checks)
-        self.outside = TestRun(None)
-        self.current = self.outside
+        self.checks: tuple[Check, ...] = tuple(checks)
+        self.outside: TestRun = TestRun(None)
+        self.current: TestRun = self.outside
         self._runs: dict[int, TestRun] = {}
         self._handlers = _handlers_of(self.checks)
 

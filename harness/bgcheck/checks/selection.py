@@ -21,8 +21,8 @@ class Selection:
     """
 
     def __init__(self, select: Sequence[str] = ("DEFAULT",), ignore: Sequence[str] = ()) -> None:
-        self.select = tuple(select) or ("DEFAULT",)
-        self.ignore = tuple(ignore)
+        self.select: tuple[str, ...] = tuple(select) or ("DEFAULT",)
+        self.ignore: tuple[str, ...] = tuple(ignore)
 
     def check(self) -> None:
         """Refuse patterns that match no check.

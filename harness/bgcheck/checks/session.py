@@ -32,9 +32,11 @@ class CheckSession:
     def __init__(self, options: Options, root: str) -> None:
         self.options = options
         self.root = root
-        self.selection = Selection(options.select, options.ignore)
+        self.selection: Selection = Selection(options.select, options.ignore)
         self.unsupported: dict[str, str] = {}
-        self.engine = Engine([check() for check in self.selection.checks() if self._works(check)])
+        self.engine: Engine = Engine(
+            [check() for check in self.selection.checks() if self._works(check)]
+        )
         self._tasks_seen = 0
 
     def _works(self, check: Any) -> bool:

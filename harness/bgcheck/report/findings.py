@@ -25,7 +25,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._merged: dict[tuple[object, ...], Line] = {}
-        self.tasks = 0
+        self.tasks: int = 0
         self.quiet: dict[str, str] = {}
         self.errors: list[str] = []
         self.complete = True
