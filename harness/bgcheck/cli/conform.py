@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from bgcheck_suites.registry import Row
 
 SUITES = ("framework", "reference")
-NEEDS = {
+NEEDS: dict[str, tuple[str, ...]] = {
     "framework": ("fastapi", "uvicorn", "httpx2|httpx"),
-    "reference": ("fastapi", "httpx2|httpx", "sqlalchemy", "aiosqlite", "pydantic_settings"),
+    "reference": (
+        *("fastapi", "httpx2|httpx", "sqlalchemy", "greenlet", "aiosqlite"),
+        *("pydantic_settings", "email_validator"),
+    ),
 }
 RESULTS, LOG = "results.jsonl", "pytest.log"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -74,7 +73,7 @@ class Writer:
             line = f"{name}({', '.join([*parts, '...'] if partial else parts)})"
             if self.full or len(line) <= room:
                 return line
-        return textwrap.shorten(line, room, placeholder=" ...)")
+        return f"{line[: room - 5]} ...)"
 
     def _fitted(self, text: str, width: int) -> str:
         return text if self.full else cut(text, width)
@@ -114,7 +113,8 @@ class Writer:
         text = ", ".join(
             name if count == 1 else f"{name} ({times(count)})" for name, count in counted.items()
         )
-        return text if self.full else textwrap.shorten(text, WIDTH - 36, placeholder=" ...")
+        room = WIDTH - 40
+        return text if self.full or len(text) <= room else f"{text[:room]} ..."
 
 
 def _distinguished(text: str, expected: object, found: object) -> tuple[str, str]:

@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recorder_lab import schedule
 
 from bgcheck.recorder.describe import (
     LABEL,
@@ -64,14 +65,16 @@ def test_a_partial_call_ends_in_dots():
 
 
 @given(
+    st.text(st.characters(categories=["L"]), min_size=1, max_size=120),
     st.dictionaries(
         st.from_regex(r"[a-z]{1,12}", fullmatch=True),
         st.text(max_size=300) | st.integers() | st.lists(st.text(max_size=20), max_size=20),
         max_size=12,
-    )
+    ),
 )
-def test_a_call_fits_on_a_line(params):
-    written = Writer().call("process_item", params)
+def test_a_call_fits_on_a_line(name, params):
+    written = Writer().call(name, params)
+    assert written.startswith(name[:60])
     assert len(labelled("scheduled", written)) <= WIDTH
     assert "\n" not in written
 
@@ -118,6 +121,21 @@ def test_a_file_is_relative_where_it_lies_inside(tmp_path, monkeypatch):
     assert relative(str(tmp_path / "..main.py")) == "..main.py"
     outside = str(tmp_path.parent / "other.py")
     assert relative(outside) == outside
+
+
+def test_names_are_listed_with_their_counts_on_a_line(bgtasks):
+    def note() -> None: ...
+
+    def another() -> None: ...
+
+    for func in (note, another, note):
+        schedule(func)
+    assert Writer().names(bgtasks) == "note (twice), another"
+    for number in range(30):
+        note.__qualname__ = f"note_{number}"
+        schedule(note)
+    assert Writer().names(bgtasks) == "note (twice), another, note_0, note_1, note_2, ..."
+    assert Writer(2).names(bgtasks).endswith("note_29")
 
 
 def test_numbers_in_words():
