@@ -6,10 +6,12 @@ import inspect
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from bgcheck.checks import callables, chains
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.calls import equal_calls
 from bgcheck.recorder.binding import bind, signature_of, unwrap
-from bgcheck.recorder.record import ScheduledTask, ordinal
+from bgcheck.recorder.identity import IdentityMap
+from bgcheck.recorder.record import ScheduledTask, func_of, ordinal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +35,7 @@ class WrongArguments(Check):
     def on_task_scheduled(self, event: TaskScheduled) -> Iterator[Finding]:
         """Bind the call before it is made."""
         live = event.task.live
-        if not callable(live.func):
+        if not callable(getattr(live, "func", None)):
             return
         call = unwrap(live.func, live.args, live.kwargs)
         error = bind(call).error
@@ -92,7 +94,7 @@ class NotCallable(Check):
 
     def on_task_scheduled(self, event: TaskScheduled) -> Iterator[Finding]:
         """Look at what was passed as the function."""
-        func: object = event.task.live.func
+        func: object = func_of(event.task.live)
         if callable(func):
             return
         what = _describe_thing(func)
@@ -151,8 +153,7 @@ class TaskRanTwice(Check):
     way_out = "Make the BackgroundTasks, the task and the response anew in each request."
 
     def __init__(self) -> None:
-        self._first: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
-        self._runs: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._runs: IdentityMap[tuple[int, str]] = IdentityMap()
 
     def on_task_started(self, event: TaskStarted) -> Iterator[Finding]:
         """Count the runs of the object itself, over all requests and tests."""
@@ -160,14 +161,14 @@ class TaskRanTwice(Check):
         if task.request is None:
             return
         live = task.live
-        self._first.setdefault(live, str(task.request))
-        self._runs[live] = self._runs.get(live, 0) + 1
-        if self._runs[live] > 1:
+        runs, first = self._runs.get(live, (0, str(task.request)))
+        self._runs[live] = (runs + 1, first)
+        if runs:
             yield self.found(
                 f"the same task object of {task.name} ran more than once.",
                 [
-                    ("this run", f"its {ordinal(self._runs[live])}, {task.request}"),
-                    ("first run", self._first[live]),
+                    ("this run", f"its {ordinal(runs + 1)}, {task.request}"),
+                    ("first run", first),
                 ],
                 task=task,
             )
@@ -203,4 +204,6 @@ CHECKS: tuple[type[Check], ...] = (
     TaskLost,
     TaskRanTwice,
     ScheduledTwice,
+    *callables.CHECKS,
+    *chains.CHECKS,
 )
