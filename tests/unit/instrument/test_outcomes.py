@@ -1,6 +1,7 @@
 """`bgcheck.instrument.tasks`: what became of each task, with error, status, thread and duration."""
 
 import asyncio
+import sys
 import threading
 from typing import Annotated, Any
 
@@ -15,6 +16,9 @@ from support.apps import TaskError, answer, async_note, fail, fastapi_app, note,
 from support.clients import asgi, by_asgi
 
 from bgcheck.instrument.hub import hub
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
 
 
 def outcomes(bgtasks: Any) -> list[str]:
@@ -83,21 +87,20 @@ def test_a_task_added_by_a_task_is_skipped_if_a_later_one_fails(bgtasks: Any) ->
 
 
 def test_cancelled_by_a_timeout_around_the_app(bgtasks: Any) -> None:
-    started = anyio.Event()
-
-    async def hang() -> None:
-        started.set()
-        await anyio.sleep_forever()
-
     async def main() -> None:
+        started = anyio.Event()
+
+        async def hang() -> None:
+            started.set()
+            await anyio.sleep_forever()
+
+        app = fastapi_app(lambda tasks: (tasks.add_task(hang), tasks.add_task(note)))
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as group:
                 group.start_soon(asgi, app, "POST", "/items/1")
                 await started.wait()
                 scope.cancel()
 
-    app = fastapi_app(lambda tasks: (tasks.add_task(hang), tasks.add_task(note)))
-    started = anyio.Event()
     asyncio.run(main())
     assert outcomes(bgtasks) == ["cancelled", "skipped"]
     assert bgtasks[0].error is None
