@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import dedent, indent
@@ -11,6 +13,7 @@ from typing import Any
 import fastapi.testclient  # noqa: F401 - the inner sessions find it imported, and are quick
 import pytest
 
+from bgcheck.instrument.hub import hub
 from bgcheck.watch import KEY, late
 
 HEADER = """
@@ -33,11 +36,28 @@ def test_requests():
 """
 
 
+EXAMPLE_TEST = """
+def test_each_route_twice():
+    from fastapi.testclient import TestClient
+    with TestClient(app, raise_server_exceptions=False) as client:
+        for route in app.routes:
+            for method in sorted(getattr(route, "methods", None) or ()):
+                if getattr(route, "include_in_schema", False) and method != "HEAD":
+                    client.request(method, route.path)
+                    client.request(method, route.path)
+"""
+
+
 class _Results:
     """A plugin of the inner session that keeps what its tests found."""
 
     def __init__(self) -> None:
         self.findings: list[dict[str, Any]] = []
+        self.errors: list[BaseException] = []
+
+    @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
+    def keep_errors(self) -> None:
+        self.errors += hub.errors
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.findings += getattr(report, KEY, {}).get("findings", ())
@@ -92,17 +112,34 @@ class Lab:
             select: the checks that are on.
             mode: `report` or `strict`.
         """
-        number = next(self._numbers)
         sent = [tuple(request.split(" ", 1)) for request in requests]
         body = TEST if test is None else dedent(test)
-        source = f"{HEADER}{dedent(app)}\nREQUESTS = {sent!r}\n{body}"
-        file = self.pytester.makepyfile(**{f"test_case_{number}": source})
+        return self.run_module(f"{HEADER}{dedent(app)}\nREQUESTS = {sent!r}\n{body}", select, mode)
+
+    def run_example(self, source: str) -> Outcome:
+        """Run an example of a page: its own tests, or else each of its routes twice."""
+        return self.run_module(source if "def test_" in source else source + EXAMPLE_TEST)
+
+    def run_module(self, source: str, select: str = "ALL", mode: str = "report") -> Outcome:
+        """Run a test module under the checks.
+
+        Args:
+            source: the whole source.
+            select: the checks that are on.
+            mode: `report` or `strict`.
+        """
+        file = self.pytester.makepyfile(**{f"test_case_{next(self._numbers)}": source})
         results = _Results()
-        result = self.pytester.runpytest_inprocess(
-            file, "-q", f"--bgcheck={mode}", f"--bgcheck-select={select}",
-            "-p", "bgcheck.plugin", "-p", "no:cacheprovider", "-W", "ignore", "--rootdir=.",
-            plugins=[results],
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the faulty apps; they come when garbage goes
+            result = self.pytester.runpytest_inprocess(
+                file, "-q", f"--bgcheck={mode}", f"--bgcheck-select={select}",
+                "-p", "bgcheck.plugin", "-p", "no:cacheprovider", "-W", "ignore", "--rootdir=.",
+                plugins=[results],
+            )  # fmt: skip
+            gc.collect()
+        for error in results.errors:
+            raise AssertionError("an internal error of bgcheck") from error
         return Outcome(results.findings, result)
 
     def assert_found(

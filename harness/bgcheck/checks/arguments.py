@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.reach import is_shared
 from bgcheck.recorder.binding import signature_of, unwrap
-from bgcheck.recorder.state import CallState, Change, capture_call, changes
+from bgcheck.recorder.state import Change, call_changes, capture_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def positional_names(task: ScheduledTask) -> tuple[str, ...]:
     )
 
 
-def call_changes(task: ScheduledTask, objects: dict[int, Any]) -> list[Change]:
+def changed_arguments(task: ScheduledTask, objects: dict[int, Any]) -> list[Change]:
     """Return what has changed in the arguments of a task since it was scheduled.
 
     Args:
@@ -39,13 +39,7 @@ def call_changes(task: ScheduledTask, objects: dict[int, Any]) -> list[Change]:
         return []
     live = task.live
     now = capture_call(live.func, live.args, live.kwargs, name=task.name, objects=objects)
-    return call_differences(before, now, positional_names(task))
-
-
-def call_differences(before: CallState, after: CallState, names: tuple[str, ...]) -> list[Change]:
-    """Return what differs between two states of one call, by parameter name."""
-    old, new = before.roots(names), after.roots(names)
-    return [change for name in old for change in changes(old[name], new.get(name), name)]
+    return call_changes(before, now, positional_names(task))
 
 
 class ChangedAfterSchedule(Check):
@@ -68,7 +62,7 @@ class ChangedAfterSchedule(Check):
         objects: dict[int, Any] = {}
         found = [
             change
-            for change in call_changes(task, objects)
+            for change in changed_arguments(task, objects)
             if change.holder is None or not is_shared(objects.get(change.holder), task.request)
         ]
         if found:

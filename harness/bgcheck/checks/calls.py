@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bgcheck.recorder.binding import unwrap
 from bgcheck.recorder.contents import CONSTANT, is_constant
 from bgcheck.recorder.params import parts_of
+from bgcheck.recorder.state import call_changes
 
 if TYPE_CHECKING:
     from bgcheck.recorder.record import ScheduledTask
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 def equal_calls(one: ScheduledTask, other: ScheduledTask) -> bool:
     """Whether two tasks call the same function of the same object with the same data.
 
-    Data are equal by value; objects that do something (they have methods of their own) only if
-    they are the same object.
+    Data are equal by value, as they were when the tasks were scheduled; objects that do something
+    (they have methods of their own) only if they are the same object.
     """
+    if one.call is None or other.call is None or call_changes(one.call, other.call):
+        return False
     try:
         first, second = one.live, other.live
     except ReferenceError:

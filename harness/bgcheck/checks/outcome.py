@@ -128,7 +128,9 @@ class TaskCancelled(Check):
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Tell unless the task, or the test, asked for it."""
         task = event.task
-        if task.outcome != "cancelled" or not task.cancelled_from_outside:
+        if task.outcome != "cancelled" or not (
+            task.cancelled_from_outside or task.started_at is None
+        ):
             return
         if task.injected or task.asserted or task.request is None:
             return

@@ -71,8 +71,7 @@ def schedule(
 
 
 def _call_of(live: Any) -> Call | None:
-    func = getattr(live, "func", None)
-    return None if func is None else Call(func, live.args, live.kwargs)
+    return Call(live.func, live.args, live.kwargs) if hasattr(live, "func") else None
 
 
 def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:

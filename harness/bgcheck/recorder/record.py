@@ -288,8 +288,8 @@ class ScheduledTask:
 
 def func_of(live: object) -> Callable[..., Any]:
     """Return what a task object calls: its `func`, or its class where a subclass has no `func`."""
-    func: Callable[..., Any] | None = getattr(live, "func", None)
-    return type(live) if func is None else func
+    func: Callable[..., Any] = getattr(live, "func", type(live))
+    return func
 
 
 _ON_BEHALF_OF_TESTS: Final = ("bgcheck.recorder.log", "bgcheck.runner.drain")

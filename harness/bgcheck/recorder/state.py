@@ -160,19 +160,22 @@ def capture_call(
         name: what to call it.
         objects: filled with the live containers by id.
     """
+    partial = isinstance(func, functools.partial)
     while isinstance(func, functools.partial):
         args = (*func.args, *args)
         kwargs = {**func.keywords, **kwargs}
         func = func.func
-    if type(func) is types.FunctionType and _are_constant(args, kwargs):
+    if type(func) is types.FunctionType and not partial and _are_constant(args, kwargs):
         return CallState(name, tuple(args), dict(kwargs))
     reader = Capture(objects)
-    return CallState(
+    state = CallState(
         name,
         tuple(map(reader.take, args)),
         {key: reader.take(value) for key, value in kwargs.items()},
         reader.take(carrier_of(func)),
     )
+    state.constant &= not partial  # its keywords are a dict that can change
+    return state
 
 
 def _are_constant(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
@@ -218,6 +221,22 @@ def changes(before: State, after: State, path: str) -> list[Change]:
     found: list[Change] = []
     _compare(before, after, path, None, found, set())
     return found
+
+
+def call_changes(before: CallState, after: CallState, names: tuple[str, ...] = ()) -> list[Change]:
+    """List what differs between two states of one call.
+
+    Args:
+        before: the earlier state.
+        after: the later state.
+        names: the names of the positional parameters.
+    """
+    old, new = before.roots(names), after.roots(names)
+    return [
+        change
+        for name in {**old, **new}
+        for change in changes(old.get(name, _NOTHING), new.get(name, _NOTHING), name)
+    ]
 
 
 def _compare(
