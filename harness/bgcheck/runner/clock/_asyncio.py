@@ -38,6 +38,16 @@ def unpatched(loop: Any, name: str) -> Callable[..., Any]:
     return getattr(method, ORIGINAL, method).__get__(loop)  # type: ignore[no-any-return]
 
 
+class Quiet:
+    """A call of the clock's own, which is no activity of the loop."""
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback = callback
+
+    def __call__(self) -> None:
+        self.callback()
+
+
 class VirtualHandle(asyncio.TimerHandle):
     """A call that is due in virtual time."""
 
@@ -126,7 +136,7 @@ class AsyncioWatch:
     def notify(self, callback: Callable[[], object]) -> None:
         """Call back in the loop's thread."""
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            unpatched(self.loop, "call_soon_threadsafe")(callback, context=Context())
+            unpatched(self.loop, "call_soon_threadsafe")(Quiet(callback), context=Context())
 
     def _probe(self, turn: int) -> None:
         with self.core.lock:

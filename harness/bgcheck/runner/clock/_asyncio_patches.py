@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bgcheck.runner.clock._anyio import patch_anyio
-from bgcheck.runner.clock._asyncio import ORIGINAL, known_watch, watch_of
+from bgcheck.runner.clock._asyncio import ORIGINAL, Quiet, known_watch, watch_of
 from bgcheck.runner.clock._state import core_here, running
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def patch_asyncio(patches: ClockPatches) -> None:
 
 
 def patch_class(patches: ClockPatches, kind: type) -> None:
-    """Patch a loop class, unless it inherits from one that is patched."""
+    """Patch a loop class: the methods that it does not inherit patched."""
     for name, make in _METHODS.items():
         patches.override(kind, name, partial(_keep, make))
 
@@ -101,7 +101,7 @@ def _in_run_once() -> bool:
 def _make_call_soon(original: Any) -> Any:
     def call_soon(self: Any, callback: Any, *args: Any, context: Context | None = None) -> Any:
         handle = original(self, callback, *args, context=context)
-        if running.core is not None:
+        if running.core is not None and not isinstance(callback, Quiet):
             _note(running.core, self, callback)
         return handle
 
@@ -111,7 +111,7 @@ def _make_call_soon(original: Any) -> Any:
 def _note(core: Core, loop: Any, callback: Any) -> None:
     watch = watch_of(core, loop) if core.scope == "all" else known_watch(loop)
     owner = getattr(callback, "__self__", None)
-    if watch is None or owner is watch:
+    if watch is None:
         return
     if isinstance(owner, asyncio.Task) and owner not in watch:
         watch.outside_activity()

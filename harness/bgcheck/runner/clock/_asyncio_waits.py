@@ -40,7 +40,7 @@ class Waits:
         self._jobs = jobs
         self._job_of_future = job_of_future
 
-    def of(self, task: Any, seen: tuple[Any, ...] = ()) -> Wait:
+    def of(self, task: Any, seen: frozenset[Any] = frozenset()) -> Wait:
         """Return what a task waits for."""
         future = getattr(task, "_fut_waiter", None)
         if future is None or future.done():
@@ -50,37 +50,38 @@ class Waits:
             return Wait.READY
         if job is not None and job.running:
             return Wait.VIRTUAL
-        wait = self._of_future(future, (*seen, task), task.get_coro())
+        wait = self._of_future(future, task.get_coro(), seen | {task})
         return wait if job is None or wait is Wait.PROGRAM else Wait.READY
 
-    def _of_future(self, future: Any, seen: tuple[Any, ...], coroutine: Any = None) -> Wait:
+    def _of_future(self, future: Any, waiting: Any, seen: frozenset[Any]) -> Wait:
+        """Judge a wait for a future by what the future is, else by the code that waits."""
         if future in self._sleeping or future in self._virtual or future in seen:
             return Wait.VIRTUAL
         if isinstance(future, asyncio.Task):
             return self.of(future, seen)
         children = getattr(future, "_children", None)
         if children is not None:
-            return self._of_all(children, seen)
+            return self._of_all(children, waiting, seen)
         source = _chained(future)
         if source is not None:
             return self._of_source(source)
-        return Wait.REAL if coroutine is None else self._of_frames(coroutine, seen)
+        return self._of_frames(future, waiting, seen | {future})
 
-    def _of_all(self, futures: Any, seen: tuple[Any, ...]) -> Wait:
-        return worst(self._of_future(f, seen) for f in list(futures) if not f.done())
+    def _of_all(self, futures: Any, waiting: Any, seen: frozenset[Any]) -> Wait:
+        return worst(self._of_future(f, waiting, seen) for f in list(futures) if not f.done())
 
     def _of_source(self, source: Future[Any]) -> Wait:
         if source.done():
             return Wait.READY
         return Wait.VIRTUAL if source in self._job_of_future else Wait.REAL
 
-    def _of_frames(self, coroutine: Any, seen: tuple[Any, ...]) -> Wait:
-        stack, awaited = frames(coroutine)
+    def _of_frames(self, future: Any, waiting: Any, seen: frozenset[Any]) -> Wait:
+        stack, awaited = frames(waiting)
         if not stack or not _is_future(awaited):
             return Wait.REAL
-        futures = _awaited_group(stack[0])
-        if futures:
-            return self._of_all(futures, seen)
+        group = set(_awaited_group(stack[0]) or ()) - seen
+        if group:
+            return self._of_all(group, waiting, seen)
         return bare_wait(stack)
 
 
@@ -96,7 +97,7 @@ def _awaited_group(frame: FrameType) -> Any:
         if name == "_wait":
             return frame.f_locals.get("fs")
         waited = frame.f_locals.get("fut") if name == "wait_for" else None
-        return [waited] if isinstance(waited, asyncio.Task) else None
+        return [waited] if isinstance(waited, asyncio.Future) else None
     if name == "__aexit__" and module in ("asyncio.taskgroups", "anyio._backends._asyncio"):
         return getattr(frame.f_locals.get("self"), "_tasks", None)
     return None

@@ -125,7 +125,7 @@ _REAL = (time.sleep,)
 """In a tuple, where `replace_captured` leaves it alone."""
 
 
-def virtual_sleep(seconds: float, /) -> None:
+def virtual_sleep(seconds: Any, /) -> None:
     """Sleep: in virtual time inside tasks, in real time elsewhere."""
     core = core_here()
     try:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Run = Callable[..., Any]
 """Runs an async function to its end in a new loop."""
 
+LIMIT = 10
+"""Seconds of real time after which a test that waits for something has failed."""
 TURNS = 50
 """Turns of a loop after which whatever was going to happen by itself has happened."""
 
@@ -46,5 +48,5 @@ class Work:
 
     def __call__(self) -> str:
         self.begun.set()
-        assert self.finish.wait(30)
+        assert self.finish.wait(LIMIT)
         return "done"
