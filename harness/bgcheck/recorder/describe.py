@@ -113,8 +113,11 @@ class Writer:
         text = ", ".join(
             name if count == 1 else f"{name} ({times(count)})" for name, count in counted.items()
         )
-        room = WIDTH - 40
-        return text if self.full or len(text) <= room else f"{text[:room]} ..."
+        room = WIDTH - 36
+        if self.full or len(text) <= room:
+            return text
+        shown = text[: room - 5]
+        return f"{shown.rpartition(', ')[0] or shown}, ..."
 
 
 def _distinguished(text: str, expected: object, found: object) -> tuple[str, str]:
