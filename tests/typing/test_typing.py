@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import Protocol
 
 import pytest
 
@@ -48,6 +49,12 @@ MISUSES = dedent(
 )
 
 
+class Checker(Protocol):
+    """Runs a type checker, and returns the lines of files in which it finds an error."""
+
+    def __call__(self, *files: Path, cache: Path) -> set[tuple[str, int]]: ...
+
+
 def mypy(*files: Path, cache: Path) -> set[tuple[str, int]]:
     """Return the lines of files in which mypy finds an error."""
     pytest.importorskip("mypy")
@@ -84,14 +91,14 @@ def run(module: str, *arguments: object, cwd: Path) -> str:
 
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
-def test_a_checker_refuses_exactly_what_is_wrong(checker, tmp_path):
+def test_a_checker_refuses_exactly_what_is_wrong(checker: Checker, tmp_path: Path) -> None:
     misuses = tmp_path / "misuses.py"
     misuses.write_text(MISUSES)
     wrong = {n for n, line in enumerate(MISUSES.splitlines(), 1) if line.endswith("# wrong")}
     assert checker(USES, misuses, cache=tmp_path) == {(misuses.name, n) for n in wrong}
 
 
-def test_every_type_of_the_public_api_is_complete(tmp_path):
+def test_every_type_of_the_public_api_is_complete(tmp_path: Path) -> None:
     pytest.importorskip("pyright")
     options = ["--verifytypes=bgcheck", "--ignoreexternal", "--outputjson"]
     found = run("pyright", *options, cwd=tmp_path)
