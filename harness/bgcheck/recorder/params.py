@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from bgcheck.recorder.binding import Call, bind, unwrap
-from bgcheck.recorder.copiers import CONSTANT, fields_of, is_rebuilt
+from bgcheck.recorder.copiers import CONSTANT, compares_by_value, fields_of, is_rebuilt
 from bgcheck.recorder.describe import safe_repr
 from bgcheck.recorder.snapshot import Snapshot
 
@@ -121,12 +121,17 @@ def _all_true(result: Any) -> bool:
 
 
 def parts_of(value: Any) -> Mapping[Any, Any] | None:
-    """The items of a container or the attributes of an object that a snapshot rebuilds, by key."""
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, (list, tuple)):
-        return dict(enumerate(value))
-    return dict(fields_of(value)) if is_rebuilt(type(value)) else None
+    """The parts by which a value compares: items of a container, attributes of an object."""
+    kind = type(value)
+    try:
+        if issubclass(kind, dict):
+            return dict(value)
+        if issubclass(kind, (list, tuple)):
+            return dict(enumerate(value))
+        by_attributes = compares_by_value(kind) and is_rebuilt(kind)
+        return dict(fields_of(value)) if by_attributes else None
+    except Exception:  # a foreign class may do anything
+        return None
 
 
 def params_of_state(task: ScheduledTask) -> Params:

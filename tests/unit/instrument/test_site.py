@@ -132,7 +132,10 @@ def test_caller_of_a_spy(
     assert only_site(bgtasks)[1:] == (line, "test_caller_of_a_spy")
 
 
-def test_caller_of_a_mocker_spy(mocker: Any, bgtasks: Any) -> None:
+def test_caller_of_a_mocker_spy(request: Any, bgtasks: Any) -> None:
+    pytest_mock = pytest.importorskip("pytest_mock", reason="this cell has no pytest-mock")
+    mocker = pytest_mock.MockerFixture(request.config)
+    request.addfinalizer(mocker.stopall)
     spy = mocker.spy(BackgroundTasks, "add_task")
     BackgroundTasks().add_task(note); line = here()  # fmt: skip # noqa: E702
     assert only_site(bgtasks)[1] == line
