@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference_lab import CommitError, FastAPI, Live, listening, running, started_client
+from fastapi import FastAPI
+from reference_lab import CommitError, Live, listening, running, started_client
 from sqlalchemy.orm import Session
 
 from bgcheck_reference.db import Database
@@ -14,10 +15,16 @@ from bgcheck_reference.settings import Settings
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def database_url(tmp_path: Path) -> str:
+    """Where the app keeps its data; a module may override it."""
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
     """Settings with a database of the test's own, and no waiting."""
     return Settings(
-        database_url=f"sqlite:///{tmp_path / 'test.db'}",
+        database_url=database_url,
         seconds_per_importance=0,
         email_retry_delay=0,
     )

@@ -2,7 +2,6 @@
 
 import queue
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,15 +9,9 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import event
-
-with warnings.catch_warnings():
-    # Starlette below 0.40 imports python-multipart by its old name.
-    warnings.filterwarnings("ignore", "Please use `import python_multipart` instead")
-    # Starlette below 0.49 imports a name that anyio 4.16 has moved.
-    warnings.filterwarnings("ignore", "The anyio.abc.BlockingPortal alias is deprecated")
-    from fastapi import FastAPI as FastAPI
-    from starlette.testclient import TestClient
+from starlette.testclient import TestClient
 
 LIMIT = 20.0
 """Seconds after which something that should happen is taken not to."""
@@ -30,11 +23,8 @@ class CommitError(Exception):
 
 @contextmanager
 def started_client(app: FastAPI) -> Iterator[TestClient]:
-    """Start the app in Starlette's TestClient, whatever old pairs of libraries have to say."""
-    with warnings.catch_warnings():
-        # The TestClient of Starlette 0.27 uses a shortcut that httpx 0.27 has deprecated.
-        warnings.filterwarnings("ignore", "The 'app' shortcut is now deprecated")
-        client = TestClient(app)
+    """Start the app in Starlette's TestClient, and leave nothing open."""
+    client = TestClient(app)
     with client:
         yield client
     # Starlette 0.27 leaves these open, and anyio 4 complains.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bgcheck import scheduled
 from bgcheck_reference.schemas import ProcessingType
 from bgcheck_reference.tasks.content import TASK_HANDLERS
 
@@ -28,8 +29,9 @@ def test_answer_as_documented(client, kind):
         ("text", {}, "Processing text: 0 characters, 0 words"),
     ],
 )
-def test_the_task_of_the_type_runs(client, caplog, kind, data, line):
+def test_the_task_of_the_type_runs(client, bgtasks, caplog, kind, data, line):
     assert client.post(f"/process/{kind}", json=data).json()["data_received"] == len(data)
+    assert bgtasks == [scheduled(TASK_HANDLERS[ProcessingType(kind)], data)]
     assert logged(caplog) == [line]
 
 
@@ -37,18 +39,18 @@ def test_every_type_has_a_task():
     assert set(TASK_HANDLERS) == set(ProcessingType)
 
 
-def test_a_type_without_a_task_is_refused(client, monkeypatch, caplog):
+def test_a_type_without_a_task_is_refused(client, bgtasks, monkeypatch):
     monkeypatch.delitem(TASK_HANDLERS, ProcessingType.VIDEO)
     response = client.post("/process/video", json={})
     assert response.status_code == 400
     assert response.json() == {"detail": "Unsupported processing type"}
-    assert not logged(caplog)
+    assert bgtasks == []
 
 
 @pytest.mark.parametrize(
     ("kind", "data"),
     [("audio", {}), ("text", {"content": 3}), ("image", {"filename": []}), ("text", [])],
 )
-def test_invalid_input_is_refused_and_nothing_runs(client, caplog, kind, data):
+def test_invalid_input_is_refused_and_schedules_nothing(client, bgtasks, kind, data):
     assert client.post(f"/process/{kind}", json=data).status_code == 422
-    assert not logged(caplog)
+    assert bgtasks == []

@@ -6,10 +6,11 @@ import anyio
 import pytest
 from reference_lab import CommitError
 
+from bgcheck import scheduled
 from bgcheck_reference.mailer import OUTBOX_SIZE, OutboxMailer, get_mailer
 from bgcheck_reference.schemas import EmailTask
 from bgcheck_reference.tasks import email as email_tasks
-from bgcheck_reference.tasks.email import send_email_task
+from bgcheck_reference.tasks.email import send_email_task, send_email_task_reporting
 
 DOCUMENTED, REPORTING = "/send-email/", "/send-email/reporting"
 EMAIL = {
@@ -76,6 +77,33 @@ def test_answer_as_documented(client, path, status, extra):
     assert extra <= body.keys()
 
 
+def test_documented_task_scheduled(client, bgtasks, app):
+    client.post(DOCUMENTED, params={"log_success": False}, json=EMAIL)
+    assert bgtasks == [
+        scheduled(
+            send_email_task,
+            EmailTask(**EMAIL),
+            False,
+            mailer=app.state.mailer,
+            retry_delay=0,
+        )
+    ]
+
+
+def test_reporting_task_scheduled(client, bgtasks, app, database):
+    delivery_id = client.post(REPORTING, json=EMAIL).json()["delivery_id"]
+    assert bgtasks == [
+        scheduled(
+            send_email_task_reporting,
+            EmailTask(**EMAIL),
+            delivery_id,
+            mailer=app.state.mailer,
+            session_factory=database.async_session_factory,
+            retry_delay=0,
+        )
+    ]
+
+
 @pytest.mark.parametrize("path", [DOCUMENTED, REPORTING])
 def test_the_mail_is_sent(client, app, path):
     client.post(path, json=EMAIL)
@@ -93,11 +121,11 @@ def test_the_mail_is_sent(client, app, path):
         ({"content": {"subject": "Hi", "body": "123456789"}}, "Email body too short"),
     ],
 )
-def test_early_validation(client, app, path, change, detail):
+def test_early_validation(client, bgtasks, path, change, detail):
     response = client.post(path, json={**EMAIL, **change})
     assert response.status_code == 400
     assert response.json() == {"detail": detail}
-    assert not app.state.mailer.outbox
+    assert bgtasks == []
 
 
 @pytest.mark.parametrize("path", [DOCUMENTED, REPORTING])
@@ -111,9 +139,9 @@ def test_early_validation(client, app, path, change, detail):
         {"content": {"subject": "Hi", "body": "long enough\0"}},
     ],
 )
-def test_what_the_task_would_fail_on_is_refused(client, app, path, change):
+def test_what_the_task_would_fail_on_is_refused(client, bgtasks, path, change):
     assert client.post(path, json={**EMAIL, **change}).status_code == 422
-    assert not app.state.mailer.outbox
+    assert bgtasks == []
 
 
 def test_ten_characters_are_long_enough(client):
@@ -135,6 +163,16 @@ def test_retry_with_growing_delays(client, mailer, settings, delays, caplog, pat
 
 @pytest.mark.parametrize("path", [DOCUMENTED, REPORTING])
 @pytest.mark.parametrize("mailer", [9], indirect=True)
+def test_an_hour_of_retries_passes_at_once(client, bgtasks, mailer, settings, path):
+    settings.email_retry_delay = 60
+    with bgtasks.virtual_time() as clock:
+        client.post(path, json={**EMAIL, "retry_count": 7})
+    assert mailer.calls == 7
+    assert clock.now == 60 + 120 + 240 + 480 + 960 + 1920
+
+
+@pytest.mark.parametrize("path", [DOCUMENTED, REPORTING])
+@pytest.mark.parametrize("mailer", [9], indirect=True)
 def test_no_more_attempts_than_asked_for(client, mailer, delays, path):
     client.post(path, json={**EMAIL, "retry_count": 4})
     assert mailer.calls == 4
@@ -149,12 +187,13 @@ def test_success_is_logged_only_if_wanted(client, caplog, path):
 
 
 @pytest.mark.parametrize("mailer", [9], indirect=True)
-def test_documented_way_leaves_one_line_of_a_failure(client, mailer, caplog):
+def test_documented_way_leaves_one_line_of_a_failure(client, bgtasks, mailer, caplog):
     assert client.post(DOCUMENTED, json=EMAIL).status_code == 200
     assert mailer.calls == 3
     errors = [record for record in caplog.records if record.levelname == "ERROR"]
     assert [r.getMessage() for r in errors] == ["Failed to send e-mail after 3 attempts: refusal 3"]
     assert errors[0].exc_info is None
+    assert bgtasks.one().outcome == "succeeded"
 
 
 @pytest.mark.parametrize("mailer", [9], indirect=True)
@@ -184,6 +223,16 @@ def test_reporting_way_shows_the_success(client, mailer):
     }
 
 
+def test_states_of_a_delivery_as_a_client_sees_them(app, bgtasks):
+    with bgtasks.client(app) as client, bgtasks.hold() as gate:
+        location = client.post(REPORTING, json=EMAIL).headers["location"]
+        assert client.get(location).json()["state"] == "pending"
+        assert not app.state.mailer.outbox
+        gate.drain()
+        assert client.get(location).json()["state"] == "done"
+    assert app.state.mailer.outbox
+
+
 def test_unknown_delivery(client):
     response = client.get("/send-email/reporting/none")
     assert response.status_code == 404
@@ -203,14 +252,15 @@ def test_no_connection_is_held_while_sending(client, app, database):
 
 
 @pytest.mark.usefixtures("failing_commit")
-def test_nothing_is_scheduled_for_a_delivery_that_was_not_stored(client, app, database):
+def test_nothing_is_scheduled_for_a_delivery_that_was_not_stored(client, bgtasks, database):
     with pytest.raises(CommitError):
         client.post(REPORTING, json=EMAIL)
-    assert not app.state.mailer.outbox
+    assert bgtasks == []
     assert database.async_engine.pool.checkedout() == 0
 
 
-def test_documented_task_works_on_a_copy_of_its_own():
+def test_documented_task_works_on_a_copy_of_its_own(caplog):
+    caplog.set_level("INFO", logger="bgcheck_reference")
     task = EmailTask.model_validate(EMAIL)
     given = copy.deepcopy(task)
     mailer = FlakyMailer(2)
@@ -227,6 +277,7 @@ def test_documented_task_works_on_a_copy_of_its_own():
     anyio.run(change_between_attempts)
     assert mailer.calls == 3
     assert mailer.outbox[0]["To"] == ", ".join(task.recipients)
+    assert records(caplog)[-1] == ("INFO", "E-mail sent to 2 recipients")
 
 
 def test_outbox_keeps_the_newest():

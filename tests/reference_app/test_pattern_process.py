@@ -1,9 +1,11 @@
 """Parameters of several types."""
 
 import threading
+from unittest.mock import ANY
 
 import pytest
 
+from bgcheck import scheduled
 from bgcheck_reference.schemas import Item
 from bgcheck_reference.tasks import process
 from bgcheck_reference.tasks.process import process_complex_task
@@ -32,6 +34,21 @@ def test_priority_is_one_unless_given(client):
     assert response.json() == {"status": "processing", "priority": 1}
 
 
+def test_task_scheduled(client, bgtasks):
+    client.post("/process/", params={"user_id": 7, "priority": 3}, json=ITEM)
+    assert bgtasks == [
+        scheduled(
+            process_complex_task,
+            Item(**ITEM),
+            7,
+            metadata={"timestamp": ANY, "source": "api_request"},
+            importance=3,
+            seconds_per_level=0,
+        )
+    ]
+    assert bgtasks.one().outcome == "succeeded"
+
+
 def test_task_gets_every_parameter(client, caplog):
     caplog.set_level("DEBUG", logger="bgcheck_reference")
     client.post("/process/", params={"user_id": 7, "priority": 3}, json=ITEM)
@@ -53,10 +70,11 @@ def test_defaults_are_those_documented(sleeps):
     assert [seconds for seconds, _ in sleeps] == [2.0]
 
 
-def test_blocking_work_runs_outside_the_event_loop(client, sleeps):
-    (loop_thread,) = {client.portal.call(threading.get_ident)}
+def test_blocking_work_runs_outside_the_event_loop(client, bgtasks, sleeps):
     client.post("/process/", params={"user_id": 7}, json=ITEM)
-    assert [thread for _, thread in sleeps] != [loop_thread]
+    ((_, sleeping_thread),) = sleeps
+    assert sleeping_thread != client.portal.call(threading.get_ident)
+    assert bgtasks.one().thread == "worker"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +88,6 @@ def test_blocking_work_runs_outside_the_event_loop(client, sleeps):
         ({"user_id": 7}, {**ITEM, "tags": "home"}),
     ],
 )
-def test_invalid_input_is_refused_and_nothing_runs(client, sleeps, params, body):
+def test_invalid_input_is_refused_and_schedules_nothing(client, bgtasks, params, body):
     assert client.post("/process/", params=params, json=body).status_code == 422
-    assert not sleeps
+    assert bgtasks == []

@@ -6,6 +6,7 @@ import pytest
 from reference_lab import LIMIT, CommitError
 from sqlalchemy.exc import OperationalError
 
+from bgcheck import scheduled
 from bgcheck_reference.routes import reports as routes
 from bgcheck_reference.tasks import reports as tasks
 
@@ -32,6 +33,29 @@ def test_report_is_pending_in_the_response(client):
         "user_ids": [1],
         "lines": None,
     }
+
+
+def test_task_scheduled(client, bgtasks, database):
+    report_id = ask(client).json()["id"]
+    assert bgtasks == [scheduled(tasks.make_report, report_id, database.session_factory)]
+    assert bgtasks.one().outcome == "succeeded"
+    assert bgtasks.one().thread == "worker"
+
+
+def test_pending_state_is_visible(app, bgtasks):
+    with bgtasks.client(app) as client, bgtasks.hold() as gate:
+        location = ask(client).headers["location"]
+        assert client.get(location).json()["state"] == "pending"
+        assert gate.drain().succeeded == 1
+        assert client.get(location).json()["state"] == "done"
+
+
+def test_reports_are_made_in_any_order(app, bgtasks):
+    with bgtasks.client(app) as client, bgtasks.hold() as gate:
+        first, second = (ask(client).headers["location"] for _ in range(2))
+        gate.run(bgtasks[1])
+        assert client.get(first).json()["state"] == "pending"
+        assert client.get(second).json()["state"] == "done"
 
 
 @pytest.mark.usefixtures("notified")
@@ -113,12 +137,10 @@ def test_a_task_without_its_row_says_so(client, database):
 
 
 @pytest.mark.usefixtures("failing_commit")
-def test_nothing_is_scheduled_for_a_report_that_was_not_stored(client, database, monkeypatch):
-    made = []
-    monkeypatch.setattr(routes, "make_report", lambda *args: made.append(args))
+def test_nothing_is_scheduled_for_a_report_that_was_not_stored(client, bgtasks, database):
     with pytest.raises(CommitError):
         ask(client)
-    assert not made
+    assert bgtasks == []
     assert database.engine.pool.checkedout() == 0
 
 
@@ -140,5 +162,6 @@ def test_unknown_report(client):
 @pytest.mark.parametrize(
     "wanted", [{"title": ""}, {"title": "x" * 201}, {"title": "\0"}, {"user_ids": [0]}]
 )
-def test_invalid_input_is_refused(client, wanted):
+def test_invalid_input_is_refused_and_schedules_nothing(client, bgtasks, wanted):
     assert ask(client, **wanted).status_code == 422
+    assert bgtasks == []

@@ -3,6 +3,7 @@
 import anyio
 import pytest
 
+from bgcheck import scheduled
 from bgcheck_reference.tasks.request_log import log_request
 
 
@@ -14,6 +15,12 @@ def test_answer_as_documented(client):
     response = client.get("/logged-endpoint")
     assert response.status_code == 200
     assert response.json() == {"message": "This request will be logged"}
+
+
+def test_task_scheduled(client, bgtasks):
+    client.get("/logged-endpoint", params={"a": "1"}, headers={"user-agent": "curl"})
+    assert bgtasks == [scheduled(log_request, "/logged-endpoint", {"a": "1"}, "curl", "testclient")]
+    assert bgtasks.one().request.route == "/logged-endpoint"
 
 
 def test_task_logs_the_facts(client, caplog):
