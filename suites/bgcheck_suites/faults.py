@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import contextvars
 import copy
+import functools
 import inspect
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -288,6 +290,41 @@ def _without_background(original: Any) -> Any:
         self.background = None
 
     return init
+
+
+@_fault(
+    "run-in-spite-of-errors",
+    "tasks run as soon as the loop is free, whatever becomes of the request",
+    "BGF-ERR-07",
+    "BGF-ERR-09",
+    "BGF-ERR-10",
+    "BGF-INJ-05",
+)
+def _run_in_spite_of_errors(patches: Patches) -> None:
+    from fastapi import BackgroundTasks as Injected
+
+    def add_task(self: BackgroundTasks, func: Any, *args: Any, **kwargs: Any) -> None:
+        # A thread of its own, and joined: what it does comes before the end of the request.
+        call = original_task(BackgroundTask(func, *args, **kwargs))
+        thread = threading.Thread(target=asyncio.run, args=(call,))
+        thread.start()
+        thread.join()
+
+    for cls in dict.fromkeys([BackgroundTasks, Injected]):
+        if "add_task" in vars(cls):
+            patches.set(cls, "add_task", add_task)
+
+
+@_fault(
+    "group-shared-by-requests",
+    "all requests share one group, which is never emptied",
+    "BGF-ORDER-06",
+)
+def _group_shared_by_requests(patches: Patches) -> None:
+    from fastapi import BackgroundTasks as Injected
+    from fastapi.dependencies import utils
+
+    patches.set(utils, "BackgroundTasks", functools.cache(Injected))
 
 
 @_fault(

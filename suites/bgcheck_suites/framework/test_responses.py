@@ -14,7 +14,7 @@ from starlette.responses import (
     StreamingResponse,
 )
 
-from bgcheck_suites.apps import add_scheduling_route, scheduling_app
+from bgcheck_suites.apps import add_scheduling_route, let_the_others_go_on, scheduling_app
 from bgcheck_suites.events import Contradiction, Gate, Log, same
 from bgcheck_suites.lab import InProcess, Lab, OnServer
 from bgcheck_suites.marks import requirement
@@ -145,7 +145,11 @@ def test_the_connection_is_free_while_a_task_runs(on_server: OnServer, log: Log)
 
 @requirement("BGF-RESP-11")
 def test_the_in_process_client_returns_after_the_last_task(in_process: InProcess, log: Log) -> None:
-    in_process.send(scheduling_app(lambda tasks: tasks.add_task(log.mark, "task ends")))
+    async def task() -> None:
+        await let_the_others_go_on()
+        log.mark("task ends")
+
+    in_process.send(scheduling_app(lambda tasks: tasks.add_task(task)))
     log.mark("client has the response")
     log.in_order("task ends", "client has the response")
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from fastapi import BackgroundTasks as InjectedTasks
+from fastapi.dependencies import utils
 from starlette import background, responses
 from starlette.background import BackgroundTask, BackgroundTasks
 
@@ -14,18 +15,26 @@ OWNERS = (
     BackgroundTasks,
     InjectedTasks,
     background,
+    utils,
     responses.Response,
     responses.JSONResponse,
     responses.StreamingResponse,
     responses.FileResponse,
     responses.RedirectResponse,
 )
-WATCHED = ("__init__", "__call__", "run_in_threadpool")
+WATCHED = (
+    "__init__",
+    "__call__",
+    "add_task",
+    "run_in_threadpool",
+    "solve_dependencies",
+    "BackgroundTasks",
+)
 
 
 def state():
     return {
-        (owner.__name__, name): vars(owner)[name]
+        (id(owner), name): vars(owner)[name]
         for owner in OWNERS
         for name in WATCHED
         if name in vars(owner)
