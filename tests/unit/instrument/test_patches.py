@@ -1,0 +1,75 @@
+"""`bgcheck.instrument.patches`: replace attributes, and put the very same objects back."""
+
+import functools
+from typing import Any
+
+from bgcheck.instrument.patches import Patches
+
+
+def make(original: Any) -> Any:
+    @functools.wraps(original)
+    def wrapper(self: Any) -> Any:
+        return ["wrapped", original(self)]
+
+    return wrapper
+
+
+class Base:
+    def method(self) -> Any:
+        return "base"
+
+
+def fresh() -> type:
+    class Owner(Base):
+        def own(self) -> Any:
+            return "own"
+
+    return Owner
+
+
+def test_wrap_and_restore() -> None:
+    owner: Any = fresh()
+    patches, before = Patches(), vars(owner)["own"]
+    patches.wrap(owner, "own", make)
+    assert owner().own() == ["wrapped", "own"]
+    patches.restore()
+    assert vars(owner)["own"] is before
+
+
+def test_inherited_attributes_are_not_wrapped_but_covered() -> None:
+    owner: Any = fresh()
+    patches, before = Patches(), dict(vars(owner))
+    patches.wrap(owner, "method", make)
+    assert dict(vars(owner)) == before
+    patches.cover(owner, "method", make)
+    assert owner().method() == ["wrapped", "base"]
+    patches.restore()
+    assert dict(vars(owner)) == before
+
+
+def test_a_wrapper_that_somebody_put_back_is_not_wrapped_again() -> None:
+    owner: Any = fresh()
+    patches = Patches()
+    patches.wrap(owner, "own", make)
+    saved = owner.own
+    patches.restore()
+    owner.own = saved
+    patches.wrap(owner, "own", make)
+    assert owner().own() == ["wrapped", "own"]
+
+
+def test_a_wrapper_of_other_patches_is_wrapped() -> None:
+    owner: Any = fresh()
+    Patches().wrap(owner, "own", make)
+    patches = Patches()
+    patches.wrap(owner, "own", make)
+    assert owner().own() == ["wrapped", ["wrapped", "own"]]
+
+
+def test_what_somebody_else_has_replaced_since_is_left_alone() -> None:
+    owner: Any = fresh()
+    patches = Patches()
+    patches.wrap(owner, "own", make)
+    owner.own = lambda self: "theirs"
+    patches.restore()
+    assert owner().own() == "theirs"
