@@ -92,9 +92,9 @@ def start(config: pytest.Config) -> None:
         return
     options = resolve(config)
     if options.mode != "off":
-        from bgcheck import watch
+        from bgcheck.watch import watch
 
-        watch.start(config, options)
+        watch(config, options)
 
 
 class _Resolver:

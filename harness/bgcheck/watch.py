@@ -65,6 +65,7 @@ class Watch:
         finally:
             self.engine.finish_test()
             self._run = None
+            hub.restart()  # what comes now without a request of the test is nobody's
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -111,7 +112,7 @@ class Watch:
         if failing:
             from bgcheck.report.messages import failure
 
-            pytest.fail(failure(failing, str(self.config.rootpath)), pytrace=False)
+            pytest.fail(failure(list(map(self.session.finding_line, failing))), pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -126,7 +127,13 @@ class Watch:
             setattr(report, KEY, payload)
         return report
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_sessionfinish")
+    def note_errors(self) -> Generator[None, object, object]:
+        """Note the errors of bgcheck before they are reported and forgotten."""
+        self.session.note_errors()
+        return (yield)
+
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Send what came outside of any test to the controller; stop taking events."""
         self.engine.finish_session()
@@ -149,14 +156,14 @@ late: pytest.StashKey[dict[str, Any]] = pytest.StashKey[dict[str, Any]]()
 """What this process found outside of its tests."""
 
 
-def start(config: pytest.Config, options: Options) -> None:
+def watch(config: pytest.Config, options: Options) -> None:
     """Run the checks in this process, and report in it unless it is a worker of xdist."""
     runs_tests = not _is_controller(config)
     if runs_tests:
-        watch = Watch(config, options)
-        config.pluginmanager.register(watch, "bgcheck-watch")
-        watch.connect()
-        config.add_cleanup(watch.disconnect)  # a session that never began
+        watching = Watch(config, options)
+        config.pluginmanager.register(watching, "bgcheck-watch")
+        watching.connect()
+        config.add_cleanup(watching.disconnect)  # a session that never began
     if not hasattr(config, "workerinput"):
         from bgcheck.collect import Collector
 

@@ -34,7 +34,8 @@ class Finding:
         name: such as `changed-after-schedule`.
         default: `E`, `W` or `O`.
         message: one sentence: what is wrong.
-        evidence: lines of label and text, such as `("payload['to']", "'a' when scheduled, ...")`.
+        evidence: lines of label and text, such as `("payload['to']", "'a' when scheduled, ...")`;
+            a place instead of the text is written relative to the rootdir.
         way_out: what to do about it.
         task: the call that was scheduled, as text, or None.
         func: the name of the task's function, or None.
@@ -48,7 +49,7 @@ class Finding:
     name: str
     default: Default
     message: str
-    evidence: tuple[tuple[str, str], ...]
+    evidence: tuple[tuple[str, str | Site], ...]
     way_out: str
     task: str | None = None
     func: str | None = None
@@ -100,7 +101,7 @@ class Check:
     def found(
         self,
         message: str,
-        evidence: Sequence[tuple[str, str]] = (),
+        evidence: Sequence[tuple[str, str | Site]] = (),
         *,
         task: ScheduledTask | None = None,
         request: RequestInfo | None = None,
@@ -112,7 +113,7 @@ class Check:
 
         Args:
             message: one sentence, without the code.
-            evidence: label and text of each line of evidence.
+            evidence: label and text, or place, of each line of evidence.
             task: the task it is about: gives the call, the site and the request.
             request: the request, where no task is.
             site: the place, where no task is or another place counts.

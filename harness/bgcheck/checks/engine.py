@@ -34,12 +34,12 @@ class TestRun:
 
     __test__ = False
 
-    def __init__(self, test: str | None) -> None:
+    def __init__(self, test: str | None, *, over: bool = False) -> None:
         self.test = test
         self.tasks: list[ScheduledTask] = []
         self.seen: list[ScheduledTask] = []
         self.findings: list[Finding] = []
-        self.over = False
+        self.over = over
         self._explained: frozenset[int] = frozenset()
 
     def add(self, finding: Finding) -> None:
@@ -73,7 +73,7 @@ class Engine:
 
     def __init__(self, checks: Iterable[Check]) -> None:
         self.checks: tuple[Check, ...] = tuple(checks)
-        self.outside: TestRun = TestRun(None)
+        self.outside: TestRun = TestRun(None, over=True)
         self.current: TestRun = self.outside
         self._runs: dict[int, TestRun] = {}
         self._handlers = _handlers_of(self.checks)
@@ -128,9 +128,10 @@ class Engine:
     def finish_test(self, test_error: BaseException | None = None) -> None:
         """The current test is over, with its fixtures."""
         run = self.current
+        if run.test is None:
+            return
         self._settle(run, test_error)
-        if run.test is not None:
-            self._dispatch(events.TestFinished(run.test), run)
+        self._dispatch(events.TestFinished(run.test), run)
         run.over = True
         self.current = self.outside
 

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bgcheck.events import TaskFinished, TaskSettled
-    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask, Site
 
 
-def failure_evidence(failure: Failure) -> list[tuple[str, str]]:
+def failure_evidence(failure: Failure) -> list[tuple[str, str | Site]]:
     """Write an error and where it came from as evidence."""
-    lines = [("error", str(failure))]
+    lines: list[tuple[str, str | Site]] = [("error", str(failure))]
     if failure.site is not None:
-        lines.append(("raised", str(failure.site)))
+        lines.append(("raised", failure.site))
     return lines
 
 
@@ -95,7 +95,9 @@ class TaskSkipped(Check):
         stopper = next((other for other in task.request.tasks if _stopped(other, task)), None)
         if stopper is None or stopper.injected:
             return
-        lines = [("stopped by", f"{stopper.name}, {stopper.outcome}; scheduled at {stopper.site}")]
+        lines: list[tuple[str, str | Site]] = [("stopped by", f"{stopper.name}, {stopper.outcome}")]
+        if stopper.site is not None:
+            lines.append(("its site", stopper.site))
         if stopper.failure is not None:
             lines += failure_evidence(stopper.failure)
         yield self.found(

@@ -192,7 +192,7 @@ class ScheduledTwice(Check):
             if earlier is not task and earlier.name == task.name and equal_calls(earlier, task):
                 yield self.found(
                     f"{task.name} was scheduled twice in one request with the same arguments.",
-                    [("first", f"{earlier.site}")],
+                    [("first", earlier.site or "an unknown line")],
                     task=task,
                 )
                 return

@@ -38,6 +38,7 @@ class CheckSession:
             [check() for check in self.selection.checks() if self._works(check)]
         )
         self._tasks_seen = 0
+        self._errors: list[str] = []
 
     def _works(self, check: Any) -> bool:
         reason = check.unsupported()
@@ -110,18 +111,27 @@ class CheckSession:
             reason = check.absent()
             if reason is not None:
                 quiet[check.code] = reason
-        errors = [repr(error) for error in hub.errors]
-        return {"quiet": quiet if self._tasks_seen else {}, "errors": errors}
+        return {"quiet": quiet if self._tasks_seen else {}, "errors": self._errors}
+
+    def note_errors(self) -> None:
+        """Keep in words what went wrong in bgcheck itself."""
+        self._errors += map(repr, hub.errors)
 
     def finding_line(self, finding: Finding) -> dict[str, Any]:
         """Return a finding as the JSON lines file has it."""
         line = asdict(finding)
         line.pop("covers")
+        line["evidence"] = [(label, self._text(item)) for label, item in finding.evidence]
         line["site"] = self._site(finding.site)
         line["level"] = finding.level
         line["fails"] = self.selection.fails(finding.code, finding.default)
         line["count"] = 1
         return line
+
+    def _text(self, item: str | Site) -> str:
+        if isinstance(item, str):
+            return item
+        return f"{relative_to(item.file, self.root)}:{item.line} in {item.function}"
 
     def task_line(self, task: ScheduledTask, test: str | None) -> dict[str, Any]:
         """Return a task as the JSON lines file has it."""

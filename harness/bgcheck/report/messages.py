@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bgcheck.checks.suppress import relative_to
 from bgcheck.recorder.describe import labelled
 from bgcheck.report.findings import Line, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bgcheck.checks.base import Finding
 
 WIDTH = 96
 """Columns of a line of evidence."""
 
 
-def failure(findings: Sequence[Finding], root: str) -> str:
+def failure(lines: Sequence[Line]) -> str:
     """Write the findings that fail a test."""
-    head = f"bgcheck: {counted(len(findings), 'finding')} in this test"
-    return "\n\n".join([head, *(_block(_as_line(finding, root)) for finding in findings)])
-
-
-def _as_line(finding: Finding, root: str) -> Line:
-    site: dict[str, Any] | None = None
-    if finding.site is not None:
-        site = {
-            "file": relative_to(finding.site.file, root),
-            "line": finding.site.line,
-            "function": finding.site.function,
-        }
-    request = finding.request
-    return {
-        "code": finding.code,
-        "name": finding.name,
-        "message": finding.message,
-        "evidence": finding.evidence,
-        "way_out": finding.way_out,
-        "task": finding.task,
-        "site": site,
-        "request": None
-        if request is None
-        else {"method": request.method, "path": request.path, "route": request.route},
-    }
+    head = f"bgcheck: {counted(len(lines), 'finding')} in this test"
+    return "\n\n".join([head, *map(_block, lines)])
 
 
 def _block(line: Line) -> str:

@@ -1,0 +1,127 @@
+"""Measure what the checks in `report` mode cost a request, against `--bgcheck=off`.
+
+Run `python bench/checks.py`. Prints the median ratio of CPU time of the two modes, and exits with 1
+if one is over its limit. The modes take turns in one process, so that a busy machine hits both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from fastapi import BackgroundTasks, FastAPI
+
+from bgcheck.checks.session import CheckSession
+from bgcheck.config import Options
+from bgcheck.instrument.hub import hub
+from bgcheck.instrument.install import install
+
+LIMITS = {"bare ASGI request": 1.15, "TestClient request": 1.03}
+"""The largest allowed ratio of report to off."""
+
+app = FastAPI()
+
+
+async def process_item(item_id: int, action: str) -> None:
+    """A task with two small params."""
+
+
+@app.post("/items/{item_id}")
+async def create_item(item_id: int, tasks: BackgroundTasks) -> None:
+    """Schedule one task."""
+    tasks.add_task(process_item, item_id, "create")
+
+
+class Report:
+    """Report mode as the plugin runs it: one test after the other, `requests` in each."""
+
+    def __init__(self) -> None:
+        self.session = CheckSession(Options(), "/")
+
+    def connected(self) -> AbstractContextManager[None]:
+        """Take events for a block that is one test."""
+        hub.restart()
+        self.session.engine.start_test("test")
+        return hub.connected(self.session.engine)
+
+    def end_test(self) -> None:
+        """End the test of the block."""
+        run = self.session.engine.current
+        self.session.engine.finish_test()
+        self.session.payload(self.session.kept(run.take_findings(), ()), run.take_tasks(), "test")
+
+
+def asgi_requests(number: int) -> None:
+    """Call the application directly."""
+    asyncio.run(_asgi_requests(number))
+
+
+async def _asgi_requests(number: int) -> None:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: object) -> None: ...
+
+    for _ in range(number):
+        scope = {
+            "type": "http", "method": "POST", "path": "/items/42", "headers": [],
+            "query_string": b"", "root_path": "", "http_version": "1.1", "asgi": {"version": "3.0"},
+        }  # fmt: skip
+        await app(scope, receive, send)  # type: ignore[arg-type]
+
+
+def client_requests(number: int) -> None:
+    """Send requests by TestClient."""
+    from fastapi.testclient import TestClient
+
+    with TestClient(app) as client:
+        for _ in range(number):
+            client.post("/items/42")
+
+
+def measure(requests: Callable[[int], None], number: int, rounds: int) -> list[float]:
+    """Return the ratios of report to off, of CPU time, one for each round."""
+    report = Report()
+    requests(number)
+    ratios = []
+    for turn in range(rounds):
+        times = {}
+        for mode in ("off", "report") if turn % 2 else ("report", "off"):
+            started = time.process_time()
+            with report.connected() if mode == "report" else nullcontext():
+                requests(number)
+            if mode == "report":
+                report.end_test()
+            times[mode] = time.process_time() - started
+        ratios.append(times["report"] / times["off"])
+    return ratios
+
+
+def main() -> int:
+    """Measure, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description="Measure what the checks cost a request.")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--only", choices=LIMITS, help="measure only this")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    install()
+    over = False
+    for name, (requests, number) in {
+        "bare ASGI request": (asgi_requests, 200),
+        "TestClient request": (client_requests, 40),
+    }.items():
+        if arguments.only in (None, name):
+            ratio = statistics.median(measure(requests, number, arguments.rounds))
+            over |= ratio > LIMITS[name]
+            print(f"{name:20} report/off {ratio:.3f}  limit {LIMITS[name]:.2f}")  # noqa: T201
+    return int(over)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
