@@ -108,6 +108,18 @@ def _make_call_soon(original: Any) -> Any:
     return call_soon
 
 
+def _make_call_soon_threadsafe(original: Any) -> Any:
+    call_soon = _make_call_soon(original)
+
+    def call_soon_threadsafe(self: Any, callback: Any, *args: Any, **options: Any) -> Any:
+        core = core_here()
+        if core is not None:
+            core.threads.sent(callback, args)
+        return call_soon(self, callback, *args, **options)
+
+    return call_soon_threadsafe
+
+
 def _note(core: Core, loop: Any, callback: Any) -> None:
     watch = watch_of(core, loop) if core.scope == "all" else known_watch(loop)
     owner = getattr(callback, "__self__", None)
@@ -135,6 +147,6 @@ _METHODS: dict[str, Callable[[Any], Any]] = {
     "call_at": _make_call_at,
     "time": _make_time,
     "call_soon": _make_call_soon,
-    "call_soon_threadsafe": _make_call_soon,
+    "call_soon_threadsafe": _make_call_soon_threadsafe,
     "create_task": _make_create_task,
 }

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from bgcheck.runner.clock._patching import ClockPatches, replace_captured
 from bgcheck.runner.clock._sleeps import sleep_site
@@ -74,6 +74,7 @@ class Threads:
         self.jobs: set[Job] = set()
         self.of_thread: dict[int, Job] = {}
         self.of_future: WeakKeyDictionary[Future[Any], Job] = WeakKeyDictionary()
+        self._sent: WeakSet[Future[Any]] = WeakSet()
 
     def start(self, job: Job, thread: int) -> None:
         """Note that a job begins in a thread, inside the one that runs there already, if any."""
@@ -115,6 +116,17 @@ class Threads:
         """Whether every thread of the pool is taken by jobs, which are looked at by themselves."""
         taken = sum(job.running for job in self.jobs if job.pool is pool)
         return taken >= getattr(pool, "_max_workers", taken + 1)
+
+    def sent(self, callback: object, args: tuple[Any, ...]) -> None:
+        """Note that a thread hands a call to a loop: its answers take virtual time."""
+        cells = getattr(callback, "__closure__", None) or ()
+        held = [*args, *(cell.cell_contents for cell in cells)]
+        nested = (item for one in held if isinstance(one, tuple) for item in one)
+        self._sent.update(item for item in (*held, *nested) if isinstance(item, Future))
+
+    def accounts_for(self, future: Future[Any]) -> bool:
+        """Whether a job, or a loop that a job has called, will resolve a future."""
+        return future in self.of_future or future in self._sent
 
     def unfinished_in(self, pool: object) -> bool:
         """Whether jobs of a pool are left."""
@@ -190,7 +202,7 @@ def _job_here() -> Job | None:
 def _make_wait(original: Callable[..., Any]) -> Callable[..., Any]:
     def wait(self: Future[Any], timeout: float | None = None) -> Any:
         job = _job_here()
-        if job is None or self.done():
+        if job is None or self.done() or not job.core.threads.accounts_for(self):
             return original(self, timeout)
         with job.core.waiting(job, self.done):
             return original(self, timeout)

@@ -15,6 +15,7 @@ _TRAPS = frozenset({"trio._core._traps", "trio.lowlevel"})
 _PRIMITIVES = frozenset(
     {
         "contextlib",
+        "trio._abc",
         "trio._channel",
         "trio._core._parking_lot",
         "trio._core._unbounded_queue",
