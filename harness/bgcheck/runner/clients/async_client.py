@@ -209,9 +209,14 @@ class _Body(httpx.AsyncByteStream):
         self._exchange = exchange
         self._request = request
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (chunk := await self._client.next_chunk(self._exchange, self._request)) is not None:
-            yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:  # no generator: trio warns of those that are not exhausted
+        chunk = await self._client.next_chunk(self._exchange, self._request)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
 
     async def aclose(self) -> None:
         self._exchange.close()

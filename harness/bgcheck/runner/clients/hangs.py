@@ -86,7 +86,9 @@ def describe(exchanges: Iterable[Exchange]) -> list[list[str]]:
 
 
 def _headline(exchange: Exchange) -> str:
-    if exchange.response_complete:
+    if exchange.disconnected:
+        state = "client gone"
+    elif exchange.response_complete:
         state = "response complete"
     elif exchange.response_started:
         state = "response started"
@@ -96,11 +98,12 @@ def _headline(exchange: Exchange) -> str:
 
 
 def _places(exchange: Exchange) -> list[str]:
-    tasks = [_innermost(frames) for frames in map(list, _leaf_stacks(exchange)) if frames]
-    threads = [(name, _innermost(frames)) for name, frames in _threads_of(exchange)]
-    lines = [f"  waits at {place}" for place in tasks if place is not None]
-    lines += [f"  thread {name!r} is at {place}" for name, place in threads if place is not None]
-    return list(dict.fromkeys(lines))
+    stacks = [lines for lines in _leaf_stacks(exchange) if lines]
+    own = [lines for lines in stacks if any(map(_is_own, lines))]
+    places = [f"  waits at {_innermost(lines)}" for lines in own or stacks]
+    for name, lines in _threads_of(exchange):
+        places.append(f"  thread {name!r} is at {_innermost(lines)}")
+    return list(dict.fromkeys(places))
 
 
 class _Line(NamedTuple):
@@ -108,14 +111,16 @@ class _Line(NamedTuple):
     number: int
 
 
-def _innermost(lines: list[_Line]) -> str | None:
+def _is_own(line: _Line) -> bool:
+    return _is_users(line.frame.f_code.co_filename)
+
+
+def _innermost(lines: list[_Line]) -> str:
     """Describe the innermost line of the user's code, else of any code."""
-    own = [line for line in lines if _is_users(line.frame.f_code.co_filename)]
-    for frame, number in (own or lines)[-1:]:
-        code = frame.f_code
-        source = linecache.getline(code.co_filename, number, frame.f_globals).strip()
-        return f"{code.co_filename}:{number} in {code.co_name}: {source}"
-    return None
+    frame, number = [*lines[-1:], *filter(_is_own, lines)][-1]
+    code = frame.f_code
+    source = linecache.getline(code.co_filename, number, frame.f_globals).strip()
+    return f"{code.co_filename}:{number} in {code.co_name}: {source}"
 
 
 def _is_users(filename: str) -> bool:

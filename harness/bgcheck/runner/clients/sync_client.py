@@ -148,7 +148,10 @@ class ResponseFirstClient(httpx.Client):
         """
         limit = self._leave_timeout if timeout is None else timeout
         if not self.loop.run_until(condition, limit, poll=True):
-            raise StillRunningError.of(describe(self.calls.pending), limit or 0.0, left=False)
+            raise run(self.loop, lambda: self._still_running(limit or 0.0))
+
+    async def _still_running(self, timeout: float) -> StillRunningError:  # in the loop, to see it
+        return StillRunningError.of(describe(self.calls.pending), timeout, left=False)
 
     def drain(self, timeout: float | None = None) -> None:
         """Let the application go on until nothing of an earlier request is pending.

@@ -69,6 +69,7 @@ class ForwardedExchange(Exchange):
         if message["type"] != "http.response.body":
             return message
         self._outer_ended = self._is_last(message)
+        self.whole: bool = self.whole or self._outer_ended
         return {**message, "more_body": False} if self._outer_ended else message
 
     @property
