@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 
-from bgcheck.instrument.hub import hub
 from bgcheck.instrument.imports import ImportHooks
 
 _MODULES = (
@@ -33,7 +32,7 @@ def install() -> None:
     if _users == 1:
         _hooks.install(dict.fromkeys(_MODULES, _patch))
     else:
-        hub.guard(_follow_subclasses)
+        _guard(_follow_subclasses)
 
 
 def uninstall() -> None:
@@ -55,8 +54,14 @@ def load() -> None:
         importlib.import_module(name)
 
 
+def _guard(part: Callable[..., object], *args: object) -> None:
+    from bgcheck.instrument.hub import hub  # not needed by a session without a framework
+
+    hub.guard(part, *args)
+
+
 def _patch(module: ModuleType) -> None:
-    hub.guard(_patch_now, module)
+    _guard(_patch_now, module)
 
 
 def _patch_now(module: ModuleType) -> None:

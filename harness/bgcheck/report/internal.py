@@ -37,6 +37,7 @@ def summarize(reporter: pytest.TerminalReporter) -> None:
         return
     counted = Counter(line for line, _ in errors)
     full = dict(reversed(errors))
+    reporter.ensure_newline()
     reporter.section("bgcheck: internal errors", yellow=True)
     for line, count in counted.items():
         reporter.write_line(line if count == 1 else f"{line} ({count} times)")
