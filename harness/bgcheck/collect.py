@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgcheck.checks.suppress import relative_to
-from bgcheck.report.baseline import BaselineError, Comparison, Ran, compare
+from bgcheck.report.baseline import Comparison, Ran, compare
 from bgcheck.report.findings import Findings, Line, failing
 from bgcheck.report.jsonlines import FindingsFile
 from bgcheck.watch import KEY, late
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bgcheck.config import Options
 
 
@@ -59,7 +61,7 @@ class Collector:
         """Write the files; fail the session for what no test could be failed for."""
         self._take(self.config.stash.get(late, None))
         if self.options.baseline is not None:
-            self._compare()
+            self._compare(self.options.baseline)
         self._file.finish(self.findings, self._tests())
         if self.options.sarif is not None:
             from bgcheck.report import sarif
@@ -68,15 +70,9 @@ class Collector:
         if session.exitstatus == pytest.ExitCode.OK and self._fails():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _compare(self) -> None:
-        assert self.options.baseline is not None
+    def _compare(self, baseline: Path) -> None:
         root = self.config.rootpath
-        try:
-            found = compare(self.options.baseline, self.findings.merged, self._tests(), root)
-        except BaselineError as error:
-            self.findings.errors.append(str(error))
-        else:
-            self.comparison = found
+        self.comparison = compare(baseline, self.findings.merged, self._tests(), root)
 
     def _tests(self) -> Ran:
         files = {test.partition("::")[0] for test in self._collected}
@@ -95,8 +91,8 @@ class Collector:
         return {relative_to(str(here / name), str(self.config.rootpath)) for name in named}
 
     def _fails(self) -> bool:
-        if self.options.baseline is not None:
-            return self.comparison is None or not self.comparison.holds
+        if self.comparison is not None:
+            return not self.comparison.holds
         return self.options.mode == "strict" and bool(failing(self.findings.merged))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -110,7 +110,7 @@ class _Resolver:
             select=self._codes("select") or ("DEFAULT",),
             ignore=self._codes("ignore"),
             per_path_ignores=self._per_path_ignores(),
-            baseline=self._file("baseline"),
+            baseline=self._baseline(),
             json=self._file("json"),
             sarif=self._file("sarif"),
         )
@@ -152,6 +152,18 @@ class _Resolver:
                 '"tests/legacy/*" = ["BG201"].'
             )
         return {p: as_codes(codes, f"{place}, {p!r}") for p, codes in (value or {}).items()}
+
+    def _baseline(self) -> Path | None:
+        path = self._file("baseline")
+        if path is not None:
+            from bgcheck.report.baseline import BaselineError, read
+
+            try:
+                read(path)
+            except BaselineError as error:
+                place = self._find("baseline")[1]
+                raise pytest.UsageError(f"{place}: {error}") from None
+        return path
 
     def _file(self, key: str) -> Path | None:
         value, place = self._find(key)

@@ -6,12 +6,6 @@ import pytest
 from checks_plugin_lab import Project, assert_outcomes, codes, summary
 
 
-@pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project with planted faults."""
-    return Project(pytester, monkeypatch)
-
-
 def test_report_is_the_default(project: Project) -> None:
     result = project.run()
     assert result.ret == 0

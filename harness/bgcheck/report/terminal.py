@@ -26,7 +26,7 @@ def summarize(
             _write(terminal, line)
         if baseline is not None:
             _write_stale(terminal, baseline)
-        if terminal.config.get_verbosity() < 1:
+        if lines and terminal.config.get_verbosity() < 1:
             terminal.write_line("evidence: pytest -v; more: bgcheck explain CODE")
     _write_quiet(terminal, findings)
 

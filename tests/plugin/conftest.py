@@ -1,0 +1,12 @@
+"""The `project` fixture for the tests of the checks' options."""
+
+from __future__ import annotations
+
+import pytest
+from checks_plugin_lab import Project
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A small project with planted faults."""
+    return Project(pytester, monkeypatch)
