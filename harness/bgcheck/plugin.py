@@ -30,7 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
     install.install()
     config.add_cleanup(install.uninstall)
     options.start(config)
-    if config.pluginmanager.has_plugin("pytester"):
+
+
+def pytest_plugin_registered(plugin: object) -> None:
+    """Be complete before pytester runs sessions inside of this one."""
+    if getattr(plugin, "__name__", None) == "_pytest.pytester":
         install.load()
 
 
