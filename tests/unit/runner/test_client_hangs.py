@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from fastapi import BackgroundTasks, FastAPI
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -22,7 +23,17 @@ def line_of(marker: str) -> int:
         return next(n for n, line in enumerate(source, 1) if line.rstrip().endswith(f"# {marker}"))
 
 
+reached: list[str] = []
+"""What the tasks note before they hang."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_reached() -> None:
+    reached.clear()
+
+
 async def hang_in_task() -> None:
+    reached.append("task")
     await anyio.sleep_forever()  # hangs here
 
 
@@ -37,6 +48,7 @@ async def hang_in_generator() -> None:
 
 
 async def hanging_numbers() -> Any:
+    reached.append("generator")
     await anyio.sleep_forever()  # generator
     yield 1
 
@@ -81,6 +93,7 @@ def test_a_task_is_named_by_its_innermost_line(make_client: Any) -> None:
     http = make_client(app_with(cleaning_up), leave_timeout=LIMIT)
     with pytest.raises(StillRunningError) as error, http:
         http.post("/reports")
+        http.run_until(lambda: bool(reached))
     line = line_of("hangs here")
     assert str(error.value) == message(
         f"waits at {HERE}:{line} in hang_in_task: {SLEEPS}  # hangs here"
@@ -102,6 +115,7 @@ def test_child_tasks_and_generators_are_followed(
     http = make_client(app_with(task, middleware=middleware), leave_timeout=LIMIT)
     with pytest.raises(StillRunningError) as error, http:
         http.post("/reports")
+        http.run_until(lambda: bool(reached))
     [place] = [line for line in error.value.lines if "waits at" in line]
     assert place == f"  waits at {HERE}:{line_of(marker)} in {function}: {SLEEPS}  # {marker}"
 
@@ -157,6 +171,7 @@ def test_several_requests_are_all_named(make_client: Any) -> None:
     with pytest.raises(StillRunningError) as error, http:
         http.post("/reports")
         http.post("/reports")
+        http.run_until(lambda: len(reached) == 2)
     assert str(error.value).startswith("2 requests are still running 0.05 s after")
     assert len(error.value.lines) == 4
 
@@ -189,6 +204,12 @@ def test_an_error_of_the_block_goes_first(make_client: Any) -> None:
     assert not http.calls.pending
 
 
+async def until_reached(number: int) -> None:
+    with anyio.fail_after(10):
+        while len(reached) < number:
+            await anyio.lowlevel.checkpoint()
+
+
 @pytest.mark.anyio
 async def test_the_async_client_and_the_wrapper_tell_the_same(anyio_backend: str) -> None:
     app = app_with(hang_in_task)
@@ -196,9 +217,11 @@ async def test_the_async_client_and_the_wrapper_tell_the_same(anyio_backend: str
     with pytest.raises(StillRunningError) as error:
         async with async_client(app, leave_timeout=LIMIT) as http:
             await http.post("/reports")
+            await until_reached(1)
     assert str(error.value) == message(place)
     wrapped = response_first(app, leave_timeout=LIMIT)
     with pytest.raises(StillRunningError) as error:
         async with wrapped, async_client(wrapped, lifespan="off") as http:
             await http.post("/reports")
+            await until_reached(2)
     assert str(error.value) == message(place)

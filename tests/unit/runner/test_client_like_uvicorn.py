@@ -241,6 +241,54 @@ def test_messages_of_a_stream_left_early_are_those_of_uvicorn(
     assert ("r", {"type": "http.disconnect"}) in ours.events
 
 
+def length_app(scenario: Scenario, status: int) -> Any:
+    """An application that sends all its bytes, works on, and only then ends the response."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        headers = [] if status == 204 else [(b"content-length", b"4")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if status == 200:
+            await send({"type": "http.response.body", "body": b"part", "more_body": True})
+        await anyio.to_thread.run_sync(scenario.left.wait, LIMIT)
+        scenario.events.append("works on")
+        await send({"type": "http.response.body"})
+        scenario.events.append((await receive())["type"])
+        scenario.over.set()
+
+    return app
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_client_stops_reading_at_the_announced_length(
+    make_client: Any, switch: Any, status: int
+) -> None:
+    def act(http: Any) -> None:
+        assert http.get("/").status_code == status
+
+    real, ours = Scenario(), Scenario()
+    expected = over_uvicorn(real, length_app(real, status), switch, act)
+    with make_client(length_app(ours, status), lifespan="off") as http:
+        act(http)
+        assert ours.events == []
+        ours.left.set()
+    assert ours.events == expected == ["works on", "http.disconnect"]
+
+
+def test_a_response_that_is_open_when_the_client_is_left_is_disconnected(
+    make_client: Any, switch: Any
+) -> None:
+    real, ours = Scenario(), Scenario()
+    holder, url = switch
+    holder.app = protocol_app(real, "rsbr")
+    with httpx.Client(base_url=url, timeout=LIMIT) as http:
+        http.send(http.build_request("POST", "/", content=b"body"), stream=True)
+    assert real.over.wait(LIMIT)
+    with make_client(protocol_app(ours, "rsbr"), lifespan="off") as http:
+        http.send(http.build_request("POST", "/", content=b"body"), stream=True)
+    assert ours.events == real.events
+
+
 def endless_app(scenario: Scenario) -> Any:
     """A streaming response without end, and a task after it."""
 
