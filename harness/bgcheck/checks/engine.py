@@ -80,12 +80,15 @@ class Engine:
 
     def __call__(self, event: events.Event) -> None:
         """Take an event from the instrumentation."""
-        task: ScheduledTask | None = getattr(event, "task", None)
-        owner: Any = task if task is not None else getattr(event, "request", None)
+        kind = type(event)
+        handlers = self._handlers.get(kind, ())
+        if not handlers and kind in _UNEVENTFUL:
+            return
+        owner = getattr(event, "task", None) or getattr(event, "request", None)
         run = self.run_of(owner.recording) if owner is not None else self.current
-        if type(event) is events.TaskScheduled:
-            run.tasks.append(event.task)
-        self._dispatch(event, run)
+        if kind is events.TaskScheduled:
+            run.tasks.append(event.task)  # type: ignore[union-attr]  # it has one
+        _handle(handlers, event, run)
         if run.over:
             self._settle(run)
 
@@ -97,8 +100,7 @@ class Engine:
         return run
 
     def _dispatch(self, event: events.Event, run: TestRun) -> None:
-        for handler in self._handlers.get(type(event), ()):
-            hub.guard(_handle, handler, event, run)
+        _handle(self._handlers.get(type(event), ()), event, run)
 
     def start_test(self, test: str) -> None:
         """A test begins."""
@@ -158,9 +160,17 @@ def _is_over(task: ScheduledTask) -> bool:
     return task.finished and (task.request is None or task.request.finished)
 
 
-def _handle(handler: Handler, event: events.Event, run: TestRun) -> None:
-    for finding in handler(event) or ():
-        run.add(finding)
+_UNEVENTFUL = frozenset({events.ResponseStarted, events.ResponseCompleted, events.TaskStarted})
+"""Events that only checks are interested in; the start of a request tells whose it is."""
+
+
+def _handle(handlers: tuple[Handler, ...], event: events.Event, run: TestRun) -> None:
+    for handler in handlers:
+        try:
+            for finding in handler(event) or ():
+                run.add(finding)
+        except Exception as error:  # a bug of one check must not silence the others
+            hub.note(error)
 
 
 def _handlers_of(checks: Iterable[Check]) -> dict[type, tuple[Handler, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from bgcheck.checks import callables, chains
@@ -31,13 +32,19 @@ class WrongArguments(Check):
     def __init__(self) -> None:
         self._through_decorator: weakref.WeakKeyDictionary[ScheduledTask, TypeError]
         self._through_decorator = weakref.WeakKeyDictionary()
+        self._fitting: weakref.WeakKeyDictionary[Any, set[tuple[Any, ...]]]
+        self._fitting = weakref.WeakKeyDictionary()
 
     def on_task_scheduled(self, event: TaskScheduled) -> Iterator[Finding]:
         """Bind the call before it is made."""
         live = event.task.live
-        if not callable(getattr(live, "func", None)):
+        func = getattr(live, "func", None)
+        shape = (len(live.args), *live.kwargs) if type(func) is FunctionType else None
+        if not callable(func):
             return
-        call = unwrap(live.func, live.args, live.kwargs)
+        if shape is not None and shape in self._fitting.get(func, ()):
+            return
+        call = unwrap(func, live.args, live.kwargs)
         error = bind(call).error
         if error is not None:
             yield self._finding(event.task, error, f"{signature_of(call.func)}")
@@ -45,6 +52,8 @@ class WrongArguments(Check):
             inner = _binding_error(call.func, call.args, call.kwargs)
             if inner is not None:
                 self._through_decorator[event.task] = inner
+        elif shape is not None:
+            self._fitting.setdefault(func, set()).add(shape)
 
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """A decorator that passes everything on fails only when it calls the function inside."""

@@ -61,16 +61,23 @@ class Hub:
         for sink in self.sinks:
             if late and _keeps_live(sink):
                 continue
-            self.guard(sink, event)
+            try:
+                sink(event)
+            except Exception as error:  # any bug of bgcheck
+                self.note(error)
 
     def guard(self, part: Callable[..., T], *args: Any) -> T | None:
         """Call a part of bgcheck. An error in it is kept for a report and never changes a test."""
         try:
             return part(*args)
         except Exception as error:  # any bug of bgcheck
-            if len(self.errors) < ERRORS:
-                self.errors.append(error)
+            self.note(error)
             return None
+
+    def note(self, error: BaseException) -> None:
+        """Keep an error of bgcheck itself for a report."""
+        if len(self.errors) < ERRORS:
+            self.errors.append(error)
 
     @contextmanager
     def connected(self, sink: Sink) -> Iterator[None]:

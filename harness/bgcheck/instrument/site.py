@@ -30,6 +30,8 @@ _LAYERS: Final = 10
 _OWN_METHODS: Final = ("__init__", "add_task")
 
 _is_machinery: dict[str, bool] = {}
+_schedulers: dict[int, CodeType] = {}
+"""Code that has scheduled a task before, by id: looking closely is what costs most of a record."""
 _known_codes: weakref.WeakKeyDictionary[type, tuple[list[Any], frozenset[int]]] = (
     weakref.WeakKeyDictionary()
 )
@@ -43,9 +45,14 @@ def schedule_site(task: object, group: object) -> Site | None:
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - no public function is as cheap
     while frame is not None:
+        code = frame.f_code
+        if _schedulers.get(id(code)) is code:
+            break
         name = frame.f_globals.get("__name__")
         machinery = _is_machinery[name] if name in _is_machinery else _look_at_module(name)
         if not machinery and not _is_behind_method(frame, task, group):
+            if code.co_name not in _OWN_METHODS:
+                _schedulers[id(code)] = code
             break
         frame = frame.f_back
     if frame is None:

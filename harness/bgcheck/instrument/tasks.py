@@ -256,6 +256,9 @@ def abort_group(group: Any) -> None:
 
 def end_group(group: Any) -> None:
     """A group ran to its end: what it ran in a way of its own, not as a task, stays unknown."""
+    request = current_request.get()
+    if request is not None and all(task.finished for task in request.tasks):
+        return
     for task in _pending_in(group):
         task.bypassed = True
         task.reason = f"{type(group).__name__}.__call__ did not call the task object"

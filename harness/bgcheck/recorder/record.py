@@ -270,7 +270,7 @@ class ScheduledTask:
     @property
     def finished(self) -> bool:
         """Whether the outcome is a final one."""
-        return self.outcome not in UNFINISHED
+        return self._outcome not in UNFINISHED
 
     def __eq__(self, other: object) -> bool:
         from bgcheck.recorder.expectation import Expectation

@@ -19,7 +19,7 @@ def test_wrong_call(lab: Lab, call: str) -> None:
     finding = lab.assert_found(
         "BG101", TASK + endpoint(f"tasks.add_task({call})"), "POST /orders", line="add_task"
     )
-    assert finding["evidence"] == (("signature", "send(to: str, retries: int = 3) -> None"),)
+    assert finding["evidence"] == [("signature", "send(to: str, retries: int = 3) -> None")]
     assert finding["task"].startswith("send(")
 
 

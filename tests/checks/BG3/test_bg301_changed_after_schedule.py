@@ -98,10 +98,10 @@ def test_names_and_values(lab: Lab) -> None:
     )
     finding = lab.assert_found("BG301", app, "POST /orders")
     assert finding["message"] == "payload['to'] of mail changed between scheduling and start."
-    assert finding["evidence"] == (
+    assert finding["evidence"] == [
         ("payload['to']", "'a' when scheduled, 'b' now"),
         ("payload['cc'][0]", "nothing when scheduled, 'c' now"),
-    )
+    ]
     assert finding["task"] == "mail({'to': 'a', 'cc': []})"
 
 
