@@ -118,13 +118,19 @@ class CallState:
     __slots__ = ("args", "carried", "constant", "kwargs", "name")
 
     def __init__(
-        self, name: str, args: tuple[State, ...], kwargs: dict[str, State], carried: State = None
+        self,
+        name: str,
+        args: tuple[State, ...],
+        kwargs: dict[str, State],
+        carried: State = None,
+        *,
+        constant: bool = False,
     ) -> None:
         self.name: str = name
         self.args: tuple[State, ...] = args
         self.kwargs: dict[str, State] = kwargs
         self.carried: State = carried
-        self.constant: bool = not any(
+        self.constant: bool = constant or not any(
             isinstance(state, Node) for state in (carried, *args, *kwargs.values())
         )
 
@@ -166,7 +172,7 @@ def capture_call(
         kwargs = {**func.keywords, **kwargs}
         func = func.func
     if type(func) is types.FunctionType and not partial and _are_constant(args, kwargs):
-        return CallState(name, tuple(args), dict(kwargs))
+        return CallState(name, tuple(args), dict(kwargs), constant=True)
     reader = Capture(objects)
     state = CallState(
         name,
@@ -179,9 +185,10 @@ def capture_call(
 
 
 def _are_constant(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    return all(type(value) in CONSTANT for value in args) and all(
-        type(value) in CONSTANT for value in kwargs.values()
-    )
+    for value in args:
+        if type(value) not in CONSTANT:
+            return False
+    return not kwargs or all(type(value) in CONSTANT for value in kwargs.values())
 
 
 def carrier_of(func: Any) -> object:
