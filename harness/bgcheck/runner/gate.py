@@ -158,7 +158,7 @@ class GateCore:
         if task not in self._held and before is not None:
             raise GateError(
                 f"gate.run({task.name}): {before.name} comes before it in the same response and "
-                f"is {before.outcome}. Tasks of one response run one after another; run it first."
+                "has not run. Tasks of one response run one after another; run it first."
             )
         if not (yield from self._run(task)):
             raise GateError(f"gate.run({task.name}): it did not start, it was {task.outcome}.")

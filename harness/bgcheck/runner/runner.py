@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from bgcheck.runner.faults import Fault
 
 
+RESPONSE_LIMIT = 5.0
+"""Seconds of real time that a task at a gate waits for the response of its request."""
+
+
 class Runner:
     """The policy of one recording: it is asked about each task whose turn has come.
 
@@ -60,8 +64,9 @@ class Runner:
             request = event.request
             exchange = response_first_exchange.get()
             if exchange is not None:
-                # The application's own send returns later than the client has the response.
+                # A client that is cut off in `send` may have the response already.
                 exchange.on_complete(lambda: note_complete(request))
+                exchange.hands_over_in_send = False
             self._exchanges[event.request] = exchange
             self._callers[event.request] = waiting_caller() if exchange is None else None
         elif isinstance(event, TaskFinished):
@@ -77,8 +82,22 @@ class Runner:
             return None
         if block.mode == "hold" and block.gate is not None and not self._is_left(task):
             self._refuse_if_awaited(task)
+            await self._response_of(task)
             await block.gate.hold(task)
+        exchange = self.exchange_of(task)
+        if exchange is not None:
+            await exchange.handed_over()
         return self._prepare(task, body)
+
+    async def _response_of(self, task: ScheduledTask) -> None:
+        """Wait for the response; a middleware may send it a few steps after the task's turn."""
+        exchange = self.exchange_of(task)
+        if exchange is not None and not await exchange.completed(RESPONSE_LIMIT):
+            raise HoldRefusedError(
+                f"{task.name} cannot be held: its turn came before the response of {task.request} "
+                f"was complete, and the client still waited for it after {RESPONSE_LIMIT:g} s. "
+                "A task that runs before the response is a fault of the application."
+            )
 
     def _refuse_if_awaited(self, task: ScheduledTask) -> None:
         __tracebackhide__ = True

@@ -70,11 +70,9 @@ def app(request: pytest.FixtureRequest) -> FastAPI:
     return app
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def client(
-    request: pytest.FixtureRequest, app: FastAPI, bgtasks: bgcheck.BackgroundTasksLog
-) -> Any:
-    with bgtasks.client(app, backend=request.param) as client:
+@pytest.fixture
+def client(anyio_backend: Any, app: FastAPI, bgtasks: bgcheck.BackgroundTasksLog) -> Any:
+    with bgtasks.client(app, backend=anyio_backend) as client:
         yield client
 
 

@@ -74,7 +74,7 @@ def test_a_task_whose_turn_has_not_come(bgtasks: bgcheck.BackgroundTasksLog) -> 
         with pytest.raises(GateError) as caught:
             gate.run(bgtasks[3])
     assert refusal(caught) == (
-        "gate.run(audit): send_email comes before it in the same response and is pending. Tasks "
+        "gate.run(audit): send_email comes before it in the same response and has not run. Tasks "
         "of one response run one after another; run it first."
     )
 
@@ -159,4 +159,25 @@ def test_a_clock_where_time_is_real(bgtasks: bgcheck.BackgroundTasksLog) -> None
     assert refusal(caught) == (
         "bgtasks.clock: time is real. Use `with bgtasks.virtual_time() as clock:`, or mark the "
         'test with @pytest.mark.bgcheck(clock="virtual").'
+    )
+
+
+def test_a_task_that_runs_before_its_response(
+    bgtasks: bgcheck.BackgroundTasksLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bgcheck.runner.runner.RESPONSE_LIMIT", 0.05)
+    app = FastAPI()
+
+    @app.post("/")
+    async def endpoint() -> None:
+        tasks = BackgroundTasks()
+        tasks.add_task(send_email)
+        await tasks()
+
+    with bgtasks.client(app) as client, bgtasks.hold(), pytest.raises(GateError) as caught:
+        client.post("/")
+    assert refusal(caught) == (
+        "send_email cannot be held: its turn came before the response of POST /, 1st request was "
+        "complete, and the client still waited for it after 0.05 s. A task that runs before the "
+        "response is a fault of the application."
     )

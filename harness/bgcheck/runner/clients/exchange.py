@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from inspect import CO_COROUTINE
 from typing import TYPE_CHECKING, Any
 
-from bgcheck.runner.clients.backends import Backend, Changes, Task
+from bgcheck.runner.clients.backends import Backend, Changes, Deadline, Task
 
 if TYPE_CHECKING:
     from bgcheck.runner.clients.calls import ApplicationCalls
@@ -47,6 +47,8 @@ class Exchange:
         error: what the application raised, if it did.
         task: the task that runs the application call.
         backend: the event loop library it runs on.
+        hands_over_in_send: the last `send` waits until the client goes on; else who runs the
+            tasks waits by `handed_over`, and `send` returns at once as a server's does.
         raise_errors: the client raises what a handler raises, rather than take the 500 response.
     """
 
@@ -80,6 +82,7 @@ class Exchange:
         self._calls = calls
         self._changes = Changes(backend)
         self._attending = 0
+        self.hands_over_in_send: bool = True
         self._trailers_expected = False
         self._bytes_left: int | None = None
         self._error_taken = False
@@ -247,8 +250,22 @@ class Exchange:
         if not self.response_complete:
             return
         self._answered_error = _error_being_answered()
-        if self._attending and not (self.raise_errors and self._answered_error is not None):
+        if self.hands_over_in_send:
+            await self.handed_over()
+
+    async def handed_over(self) -> None:
+        """Wait until who waited for the whole response has gone on."""
+        wanted = self.raise_errors and self._answered_error is not None
+        if self.response_complete and self._attending and not wanted:
             await self._changes.until(lambda: not self._attending)
+
+    async def completed(self, seconds: float) -> bool:
+        """Wait until the client has the response or has gone; return False at the limit.
+
+        Args:
+            seconds: of real time.
+        """
+        return await self._changes.until_or_timeout(lambda: self.unheard, Deadline(seconds))
 
 
 def _error_being_answered() -> BaseException | None:

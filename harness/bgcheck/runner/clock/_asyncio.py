@@ -101,7 +101,10 @@ class AsyncioWatch:
 
     def live(self) -> bool:
         """Whether the loop runs now and has tasks that take virtual time."""
-        return self.loop.is_running() and bool(self.virtual_tasks())
+        if not self.loop.is_running():
+            return False
+        tasks = asyncio.all_tasks(self.loop) if self.core.scope == "all" else self.tasks
+        return any(not task.done() for task in tasks)
 
     def add_task(self, task: Any) -> None:
         """Note a task that takes virtual time."""
@@ -197,6 +200,7 @@ class AsyncioWatch:
             when,
             lambda: self._fire(handle),
             lambda left: self._release(handle, 0.0 if is_sleep else left),
+            group=self,
         )
         if is_sleep:
             self._sleeping.add(args[0])

@@ -107,9 +107,9 @@ class Core:
             return False
         if not self.auto and timer.when > (self.now if target is None else target):
             return False
-        self._timers.pop()
         self._move_to(timer.when)
-        timer.fire()
+        for due in self._timers.pop():
+            due.fire()
         return True
 
     def _move_to(self, moment: float) -> None:

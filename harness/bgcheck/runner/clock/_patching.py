@@ -40,9 +40,32 @@ def replace_captured(old: Any, new: Any, *, keep: tuple[object, ...] = ()) -> No
     functions and the containers in `keep` stay as they are.
     """
     kept = {id(container) for container in keep}
-    for holder in gc.get_referrers(old):
-        if id(holder) not in kept:
-            _replace_in(holder, _Swap(old, new))
+    swap = _Swap(old, new)
+    holders = [
+        one for one in gc.get_referrers(old) if id(one) not in kept and one is not vars(swap)
+    ]
+    behind = [one for one in holders if type(one) is tuple or _may_be_of_class(one)]
+    for owner in gc.get_referrers(*behind) if behind else ():
+        _replace_in_owner(owner, swap)
+    for holder in holders:
+        _replace_in(holder, swap)
+
+
+def _may_be_of_class(holder: object) -> bool:
+    return type(holder) is dict and "__module__" in holder
+
+
+def _replace_in_owner(owner: Any, swap: _Swap) -> None:
+    """Replace in what owns a container that cannot be changed, or must not be changed directly.
+
+    A class caches what its dictionary holds; the defaults of a function are a tuple.
+    """
+    if isinstance(owner, type):
+        swap.attributes(owner)
+    elif isinstance(owner, types.FunctionType) and owner.__defaults__ is not None:
+        owner.__defaults__ = tuple(swap.of(value) for value in owner.__defaults__)
+    elif isinstance(owner, functools.partial):
+        _in_partial(owner, swap)
 
 
 def _replace_in(holder: Any, swap: _Swap) -> None:
@@ -92,11 +115,7 @@ def _try(change: Callable[..., object], *args: Any) -> None:
 
 
 def _in_dict(holder: dict[Any, Any], swap: _Swap) -> None:
-    """A class is told through its attributes, because it caches what its dictionary holds."""
-    classes = [owner for owner in gc.get_referrers(holder) if isinstance(owner, type)]
-    for owner in classes:
-        swap.attributes(owner)
-    for key, value in [] if classes else list(holder.items()):
+    for key, value in list(holder.items()):
         if swap.of(value) is not value:
             holder[key] = swap.of(value)
 
@@ -109,15 +128,6 @@ def _in_set(holder: set[Any], swap: _Swap) -> None:
     values = [swap.of(value) for value in holder]
     holder.clear()
     holder.update(values)
-
-
-def _in_tuple(holder: tuple[Any, ...], swap: _Swap) -> None:
-    """A tuple cannot change; where it is the defaults of a function, give that function others."""
-    for owner in gc.get_referrers(holder):
-        if isinstance(owner, types.FunctionType) and owner.__defaults__ is holder:
-            owner.__defaults__ = tuple(swap.of(value) for value in holder)
-        elif isinstance(owner, functools.partial) and owner.args is holder:
-            _in_partial(owner, swap)
 
 
 def _in_cell(holder: types.CellType, swap: _Swap) -> None:
@@ -134,8 +144,7 @@ _REPLACERS: dict[type, Callable[[Any, _Swap], None]] = {
     dict: _in_dict,
     list: _in_list,
     set: _in_set,
-    tuple: _in_tuple,
     types.CellType: _in_cell,
     functools.partial: _in_partial,
 }
-_LEFT_ALONE = (types.FrameType, types.FunctionType, types.BuiltinFunctionType, frozenset)
+_LEFT_ALONE = (types.FrameType, types.FunctionType, types.BuiltinFunctionType, frozenset, tuple)

@@ -13,13 +13,14 @@ DIGITS = 9
 class Timer:
     """A call that is due at a moment of virtual time."""
 
-    __slots__ = ("cancelled", "fire", "release", "when")
+    __slots__ = ("cancelled", "fire", "group", "release", "when")
 
     def __init__(
         self,
         when: float,
         fire: Callable[[], object],
         release: Callable[[float], object],
+        group: object = None,
     ) -> None:
         """Describe the call.
 
@@ -27,10 +28,13 @@ class Timer:
             when: the moment, in seconds since the clock began.
             fire: wakes whoever waits for it.
             release: hands the rest of the wait over to real time, when the clock ends first.
+            group: the loop that keeps the order of its timers by itself, so that those of one
+                moment fire together.
         """
         self.when = round(when, DIGITS)
         self.fire = fire
         self.release = release
+        self.group = group
         self.cancelled = False
 
 
@@ -51,9 +55,18 @@ class Timers:
             heapq.heappop(self._heap)
         return self._heap[0][2] if self._heap else None
 
-    def pop(self) -> Timer:
-        """Remove and return the earliest timer."""
-        return heapq.heappop(self._heap)[2]
+    def pop(self) -> list[Timer]:
+        """Remove and return the earliest timer, and those of its group that follow at once."""
+        due = [heapq.heappop(self._heap)[2]]
+        while due[0].group is not None:
+            following = self.first()
+            if following is None or (following.when, following.group) != (
+                due[0].when,
+                due[0].group,
+            ):
+                break
+            due.append(heapq.heappop(self._heap)[2])
+        return due
 
     def clear(self) -> list[Timer]:
         """Remove all timers and return the live ones in order."""

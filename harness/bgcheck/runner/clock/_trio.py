@@ -119,6 +119,7 @@ class TrioWatch(trio.abc.Instrument):
         """A task will run: the loop is not at rest."""
         with self.core.lock:
             self._scheduled.add(task)
+            self.waits.forget(task)
             if task in self:
                 self.rest = Rest.UNKNOWN
                 self._patience.reset()

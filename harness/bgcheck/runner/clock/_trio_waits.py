@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from bgcheck.runner.clock._waits import Wait, frames, is_own_code, module_of
 
@@ -41,11 +42,18 @@ class Waits:
         self._virtual = virtual
         self._scheduled = scheduled
         self._jobs = jobs
+        self._judged: WeakKeyDictionary[Any, Wait] = WeakKeyDictionary()
+
+    def forget(self, task: Any) -> None:
+        """A task runs on: it waits for something else next."""
+        self._judged.pop(task, None)
 
     def of(self, task: Any) -> Wait:
         """Return what a task waits for."""
         if task in self._scheduled:
             return Wait.READY
+        if task in self._judged:
+            return self._judged[task]
         stack, _ = frames(task.coro)
         stack = [frame for frame in stack if module_of(frame) not in _TRAPS]
         if not stack:
@@ -54,10 +62,13 @@ class Waits:
         if module == "trio._threads":
             return self._of_thread(task)
         if module == "trio._timeouts":
-            return self._of_sleep(task, stack)
-        if module == "trio._core._run" and name in _NURSERY:
-            return Wait.VIRTUAL
-        return _bare_wait(stack)
+            wait = self._of_sleep(task, stack)
+        elif module == "trio._core._run" and name in _NURSERY:
+            wait = Wait.VIRTUAL
+        else:
+            wait = _bare_wait(stack)
+        self._judged[task] = wait
+        return wait
 
     def _of_thread(self, task: Any) -> Wait:
         job = self._jobs.get(task)
