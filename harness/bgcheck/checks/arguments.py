@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bgcheck.checks.arguments_iterators import OneShotIterator
+from bgcheck.checks.arguments_live import is_blamed, live_state, positional_names, state_at_start
+from bgcheck.checks.arguments_shared import MutableDefault, SharedMutable
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.reach import is_shared
-from bgcheck.recorder.binding import signature_of, unwrap
-from bgcheck.recorder.state import Change, call_changes, capture_call
+from bgcheck.recorder.state import Change, call_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,27 +21,20 @@ SHOWN = 3
 """Changes that one finding lists."""
 
 
-def positional_names(task: ScheduledTask) -> tuple[str, ...]:
-    """Return the names of a task's positional parameters, as far as its signature has them."""
-    parameters = signature_of(unwrap(task.func, (), {}).func).parameters.values()
-    return tuple(
-        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    )
-
-
 def changed_arguments(task: ScheduledTask, objects: dict[int, Any]) -> list[Change]:
-    """Return what has changed in the arguments of a task since it was scheduled.
+    """Return what changed in the arguments of a task between scheduling and start.
 
     Args:
-        task: a task whose live arguments are still there.
-        objects: filled with the live containers by id.
+        task: a task that starts at this moment.
+        objects: filled with the live containers by id, if anything changed.
     """
-    before = task.call
-    if before is None or before.constant:
+    before, now = task.call, state_at_start(task)
+    if before is None or now is None:
         return []
-    live = task.live
-    now = capture_call(live.func, live.args, live.kwargs, name=task.name, objects=objects)
-    return call_changes(before, now, positional_names(task))
+    found = call_changes(before, now, positional_names(task))
+    if found:
+        live_state(task, objects)
+    return found
 
 
 class ChangedAfterSchedule(Check):
@@ -63,7 +58,8 @@ class ChangedAfterSchedule(Check):
         found = [
             change
             for change in changed_arguments(task, objects)
-            if change.holder is None or not is_shared(objects.get(change.holder), task.request)
+            if not is_blamed(change, task.request)
+            and (change.holder is None or not is_shared(objects.get(change.holder), task.request))
         ]
         if found:
             yield self.found(
@@ -86,4 +82,9 @@ def _evidence(found: list[Change]) -> list[tuple[str, str]]:
     return lines
 
 
-CHECKS: tuple[type[Check], ...] = (ChangedAfterSchedule,)
+CHECKS: tuple[type[Check], ...] = (
+    ChangedAfterSchedule,
+    SharedMutable,
+    MutableDefault,
+    OneShotIterator,
+)

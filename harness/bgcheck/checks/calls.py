@@ -42,7 +42,7 @@ def same_data(one: Any, other: Any) -> bool:
     """Whether two values are the same object, or the same data."""
     if one is other:
         return True
-    if type(one) is not type(other) or _does_something(type(one)):
+    if type(one) is not type(other) or does_something(type(one)):
         return False
     if type(one) in CONSTANT or is_constant(one) or isinstance(one, (set, frozenset, str)):
         return bool(one == other)
@@ -55,7 +55,7 @@ def same_data(one: Any, other: Any) -> bool:
     )
 
 
-def _does_something(kind: type) -> bool:
+def does_something(kind: type) -> bool:
     """Whether a class has methods of its own that are no data model's."""
     return any(
         callable(item) and not name.startswith("_")

@@ -58,11 +58,17 @@ def is_shared(value: object, request: RequestInfo | None) -> bool:
     return False
 
 
-def _roots(request: RequestInfo | None) -> Iterator[object]:
+def user_modules() -> Iterator[types.ModuleType]:
+    """Yield the imported modules that are the user's."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and is_user_file(file):
-            yield from list(vars(module).values())
+            yield module
+
+
+def _roots(request: RequestInfo | None) -> Iterator[object]:
+    for module in user_modules():
+        yield from list(vars(module).values())
     scope = request.scope if request is not None else None
     if scope is not None:
         yield from (scope.get("app"), scope.get("endpoint"), scope.get("router"))
