@@ -11,7 +11,6 @@ from packaging.version import Version
 
 from bgcheck.instrument.hub import hub
 
-
 LEAVES_STREAMS_OPEN = Version(version("starlette")) < Version("0.38.6")
 """TestClient of an old Starlette does not close its anyio streams, and newer anyio tells."""
 

@@ -167,6 +167,6 @@ def test_everything_is_the_same_object_after_the_session() -> None:
     code, changed, added, same_path, same_hooks = run(SNAPSHOT.format(clients="import httpx"))
     assert code == 0
     assert changed == []
-    assert [name for name in added if name not in ("__warningregistry__",)] == []
+    assert [name for name in added if name != "__warningregistry__"] == []
     assert same_path
     assert same_hooks

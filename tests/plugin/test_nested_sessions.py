@@ -1,4 +1,4 @@
-"""Sessions inside of a session (pytester, in process) record once, and leave the outer one whole."""
+"""Sessions inside of a session (pytester, in process) record once, and the outer one goes on."""
 
 import asyncio
 from typing import Any
@@ -97,7 +97,5 @@ def test_framework_first_imported_by_an_inner_session(pytester: pytest.Pytester)
             assert bgtasks.one(print).args == (2,)
         """
     )
-    result = pytester.runpytest_subprocess(
-        "-p", "no:randomly", "-p", "no:asyncio", "--bgcheck=off"
-    )
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:asyncio", "--bgcheck=off")
     result.assert_outcomes(passed=2)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from support.projects import INI
+
 HEAD = """
     import asyncio
     from unittest import mock
@@ -83,10 +85,11 @@ UNSEEN = {
         assert bgtasks == []
     """,
     "module scope": """
-    @pytest.fixture(scope="module", autouse=True, params=[FASTAPI, STARLETTE])
+    @pytest.fixture(scope="module", autouse=True, params=["FASTAPI", "STARLETTE"])
     def patched(request):
-        with mock.patch.object(request.param, "add_task") as add_task:
-            yield request.param, add_task
+        kind = globals()[request.param]
+        with mock.patch.object(kind, "add_task") as add_task:
+            yield kind, add_task
 
     def test_it(patched, bgtasks):
         kind, add_task = patched
@@ -134,9 +137,7 @@ SEEN = {
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    pytester.makeini(
-        "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope=function"
-    )
+    pytester.makeini(INI)
     return pytester
 
 

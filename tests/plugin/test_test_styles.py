@@ -4,6 +4,8 @@ import importlib.util
 
 import pytest
 
+from support.projects import INI
+
 APP = """
     import asyncio
     from fastapi import BackgroundTasks, FastAPI
@@ -31,17 +33,6 @@ APP = """
         assert [task.outcome for task in bgtasks] == ["succeeded", "succeeded"]
         assert [task.thread for task in bgtasks] == ["worker", "loop"]
         assert bgtasks[0].request.number == 1
-"""
-
-INI = """
-    [pytest]
-    asyncio_default_fixture_loop_scope = function
-    addopts = --strict-markers --strict-config -p no:randomly
-    filterwarnings =
-        error
-        ignore:The 'app' shortcut:DeprecationWarning
-        ignore:.*MemoryObject
-        ignore:Please use `import python_multipart`
 """
 
 

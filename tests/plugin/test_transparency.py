@@ -8,12 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-INI = """
-    [pytest]
-    asyncio_default_fixture_loop_scope = function
-    addopts = --strict-markers --strict-config
-    filterwarnings = error
-"""
+from support.projects import INI
 
 
 @pytest.fixture
@@ -43,8 +38,6 @@ def test_strict_options_and_warnings_as_errors(project: pytest.Pytester) -> None
             tasks.add_task(print)
             asyncio.run(tasks())
         """,
-        "-W",
-        "error",
     )
 
 

@@ -25,6 +25,8 @@ from bgcheck.recorder.state import capture_call
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from bgcheck.recorder.state import CallState
+
 _NO_KWARGS: Final[Mapping[str, Any]] = MappingProxyType({})
 _SKIPPED: Final = "an earlier task of the same response did not succeed"
 
@@ -67,7 +69,7 @@ def schedule(
         call = _call_of(live)
     else:
         call = Call(made_by, args, kwargs)
-    return _record(live, call, schedule_site(live, adding.group))
+    return _record(live, call, hub.guard(schedule_site, live, adding.group))
 
 
 def _call_of(live: Any) -> Call | None:
@@ -85,7 +87,7 @@ def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
         recording=hub.recording_number if request is None else request.recording,
     )
     if hub.watched and call is not None and hasattr(live, "func"):
-        task.call = capture_call(call.func, call.args, call.kwargs, name=task.name)
+        task.call = hub.guard(_state_of, call, task.name)
     task.parent = current_task.get()
     task.group = id(adding.group) if adding.group is not None else None
     task.kinds = tuple(weakref.ref(type(one)) for one in (live, adding.group) if one is not None)
@@ -97,7 +99,14 @@ def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
 
 
 def _params_of(call: Call | None) -> Params:
-    return Params() if call is None else take_params(call.func, call.args, call.kwargs)
+    if call is None:
+        return Params()
+    params = hub.guard(take_params, call.func, call.args, call.kwargs)
+    return Params() if params is None else params
+
+
+def _state_of(call: Call, name: str) -> CallState:
+    return capture_call(call.func, call.args, call.kwargs, name=name)
 
 
 def _emit(task: ScheduledTask, event: TaskScheduled | TaskStarted | TaskFinished) -> None:

@@ -8,10 +8,10 @@ import anyio
 import pytest
 from fastapi import BackgroundTasks, FastAPI
 from starlette.responses import Response
-from support.apps import fastapi_app, note, starlette_app
-from support.clients import LIMIT, asgi, by_asgi, by_uvicorn
 
 from bgcheck import record
+from support.apps import fastapi_app, note, starlette_app
+from support.clients import LIMIT, asgi, by_asgi, by_uvicorn
 
 
 def app_that_waits_for(parties: int) -> FastAPI:

@@ -19,8 +19,8 @@ def test_events_reach_every_sink_in_order() -> None:
 
 def test_sinks_may_be_disconnected_in_any_order() -> None:
     hub, seen = Hub(), []
-    first = hub.connected(lambda event: seen.append("first"))
-    second = hub.connected(lambda event: seen.append("second"))
+    first = hub.connected(lambda _: seen.append("first"))
+    second = hub.connected(lambda _: seen.append("second"))
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)

@@ -50,7 +50,7 @@ def test_module_that_was_imported_before(package: Path, hooks: ImportHooks) -> N
 
 
 def test_loader_is_left_as_it_was(package: Path, hooks: ImportHooks) -> None:
-    hooks.install({"hooked_one": lambda module: None})
+    hooks.install({"hooked_one": lambda _: None})
     module = importlib.import_module("hooked_one")
     assert module.__spec__ is not None
     assert "exec_module" not in vars(module.__spec__.loader)
@@ -70,7 +70,7 @@ def test_module_whose_import_fails_can_be_imported_again(package: Path, hooks: I
 
 
 def test_module_that_does_not_exist(hooks: ImportHooks) -> None:
-    hooks.install({"hooked_nowhere": lambda module: None})
+    hooks.install({"hooked_nowhere": lambda _: None})
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("hooked_nowhere")
 

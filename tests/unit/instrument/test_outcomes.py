@@ -12,10 +12,10 @@ from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteTasks
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.testclient import TestClient
-from support.apps import TaskError, answer, async_note, fail, fastapi_app, note, starlette_app
-from support.clients import asgi, by_asgi
 
 from bgcheck.instrument.hub import hub
+from support.apps import TaskError, answer, async_note, fail, fastapi_app, note, starlette_app
+from support.clients import asgi, by_asgi
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -58,7 +58,7 @@ def test_the_very_error_is_kept(error: Exception, bgtasks: Any) -> None:
     def raise_it() -> None:
         raise error
 
-    with pytest.raises(BaseException):  # noqa: B017, PT011 - anyio may put it into a group
+    with pytest.raises(BaseException):  # noqa: B017 - anyio may put it into a group
         by_asgi(starlette_app(lambda: answer(raise_it)), "GET", "/")
     assert bgtasks[0].outcome == "failed"
     assert bgtasks[0].error is error
@@ -258,7 +258,7 @@ def test_lost_when_the_client_goes_away_while_streaming(bgtasks: Any) -> None:
 
         await asgi(starlette_app(respond), send=send, asgi={"spec_version": "2.4"})
 
-    with pytest.raises(Exception):  # noqa: B017, PT011 - OSError or ClientDisconnect, by version
+    with pytest.raises(Exception):  # noqa: B017 - OSError or ClientDisconnect, by version
         asyncio.run(main())
     assert outcomes(bgtasks) == ["lost"]
 
@@ -398,6 +398,29 @@ def test_an_error_in_reached_never_reaches_the_app(
     assert post(fastapi_app(lambda tasks: tasks.add_task(ran.append, 1))) == 200
     assert ran == [1]
     assert [str(error) for error in hub.errors] == ["a bug of bgcheck"]
+    hub.errors.clear()
+
+
+@pytest.mark.parametrize("part", ["schedule_site", "take_params", "capture_call"])
+def test_a_broken_part_costs_only_what_it_gives(
+    part: str, bgtasks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("a bug of bgcheck")
+
+    class Watching:
+        keeps_live = False
+
+        def __call__(self, event: Any) -> None: ...
+
+    monkeypatch.setattr(f"bgcheck.instrument.tasks.{part}", broken)
+    with hub.connected(Watching()):
+        assert post(fastapi_app(lambda tasks: tasks.add_task(note, 1))) == 200
+    (task,) = bgtasks
+    assert (task.func, task.args, task.outcome) == (note, (1,), "succeeded")
+    assert (task.site is None) == (part == "schedule_site")
+    assert (task.params == {}) == (part == "take_params")
+    assert {str(error) for error in hub.errors} == {"a bug of bgcheck"}
     hub.errors.clear()
 
 

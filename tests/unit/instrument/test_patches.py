@@ -70,6 +70,6 @@ def test_what_somebody_else_has_replaced_since_is_left_alone() -> None:
     owner: Any = fresh()
     patches = Patches()
     patches.wrap(owner, "own", make)
-    owner.own = lambda self: "theirs"
+    owner.own = lambda _: "theirs"
     patches.restore()
     assert owner().own() == "theirs"

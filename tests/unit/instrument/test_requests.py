@@ -8,11 +8,11 @@ import pytest
 from fastapi import BackgroundTasks, FastAPI
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.testclient import TestClient
-from support.apps import answer, fastapi_app, note, starlette_app
-from support.clients import asgi, by_asgi, make_scope
 
 from bgcheck import events
 from bgcheck.instrument.hub import hub
+from support.apps import answer, fastapi_app, note, starlette_app
+from support.clients import asgi, by_asgi, make_scope
 
 
 def add(tasks: BackgroundTasks) -> None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, FastAPI
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
+
 from support.apps import answer, note
 from support.clients import by_asgi
 

@@ -20,10 +20,10 @@ from starlette.responses import (
     StreamingResponse,
 )
 from starlette.routing import Mount, Route, Router
-from support.apps import answer, async_note, note, starlette_app
-from support.clients import CLIENTS, by_asgi
 
 from bgcheck import scheduled
+from support.apps import answer, async_note, note, starlette_app
+from support.clients import CLIENTS, by_asgi
 
 
 def by_endpoint(app: FastAPI) -> None:

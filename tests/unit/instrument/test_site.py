@@ -9,6 +9,7 @@ import pytest
 from fastapi import BackgroundTasks
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteTasks
+
 from support.apps import fastapi_app, note
 from support.clients import by_asgi
 

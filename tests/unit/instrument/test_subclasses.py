@@ -9,10 +9,10 @@ from fastapi import BackgroundTasks
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteTasks
 from starlette.responses import Response
-from support.apps import TaskError, fail, note, starlette_app
-from support.clients import by_asgi
 
 from bgcheck import record, scheduled
+from support.apps import TaskError, fail, note, starlette_app
+from support.clients import by_asgi
 
 ran: list[Any] = []
 
@@ -147,8 +147,7 @@ class Concurrent(StarletteTasks):
 
 class Bypassing(StarletteTasks):
     async def __call__(self) -> None:
-        for task in self.tasks:
-            ran.append(task.func(*task.args))
+        ran.extend(task.func(*task.args) for task in self.tasks)
 
 
 class Tolerant(StarletteTasks):

@@ -142,4 +142,4 @@ def test_extended_keeps_what_the_snapshot_knows() -> None:
 
 def test_describe() -> None:
     assert take("x").describe() == "value='x', more=None"
-    assert take("x").describe(lambda value: "...") == "value=..., more=..."
+    assert take("x").describe(lambda _: "...") == "value=..., more=..."

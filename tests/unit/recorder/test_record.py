@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from fastapi import BackgroundTasks
 from starlette.background import BackgroundTask
-from support.apps import fail, fastapi_app, note
-from support.clients import by_asgi
 
 from bgcheck import record
 from bgcheck.instrument.hub import hub
 from bgcheck.recorder.identity import IdentityMap
 from bgcheck.recorder.record import RequestInfo, describe_function, func_of, ordinal
+from support.apps import fail, fastapi_app, note
+from support.clients import by_asgi
 
 
 def test_live_arguments(bgtasks: Any) -> None:

@@ -59,7 +59,7 @@ def test_what_cannot_change_is_kept(value: Any) -> None:
     assert params.references == {}
 
 
-Pair = namedtuple("Pair", "left right")  # noqa: PYI024
+Pair = namedtuple("Pair", "left right")
 
 
 class Point(NamedTuple):
@@ -96,7 +96,8 @@ def registry() -> Registry:
 
 CONTAINERS: list[Any] = [
     [1, [2]], {"a": {"b": [1]}}, {1, 2}, (1, [2]), deque([1, [2]], maxlen=5),
-    OrderedDict(a=[1]), defaultdict(list, a=[1]), Counter("aab"), types.MappingProxyType({"a": [1]}),
+    OrderedDict(a=[1]), defaultdict(list, a=[1]), Counter("aab"),
+    types.MappingProxyType({"a": [1]}),
     types.SimpleNamespace(a=[1]), bytearray(b"x"), array.array("i", [1]), UserDict(a=[1]),
     ChainMap({"a": [1]}), Pair([1], 2), Point([1]), registry(),
 ]  # fmt: skip
