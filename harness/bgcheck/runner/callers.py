@@ -8,6 +8,7 @@ from types import FrameType
 _SERVERS = frozenset({"uvicorn", "hypercorn", "granian", "daphne"})
 _CLIENTS = {
     "starlette.testclient": "TestClient",
+    "anyio.from_thread": "TestClient",  # below Starlette 1.0 it calls the app by a portal
     "httpx": "ASGITransport",
     "httpx2": "ASGITransport",
     "async_asgi_testclient": "async_asgi_testclient",

@@ -151,9 +151,12 @@ def _cancel_application_call(task: ScheduledTask) -> None:
     exchange = response_first_exchange.get()
     if exchange is not None and exchange.task is not None:
         exchange.task.cancel()
-    elif not in_trio():
-        sys.modules["asyncio"].current_task().cancel()
-    else:
+    if not in_trio():
+        current = sys.modules["asyncio"].current_task()
+        # Behind a middleware the task runs in a child, which the cancellation reaches late.
+        if exchange is None or exchange.task is None or exchange.task.native is not current:
+            current.cancel()
+    elif exchange is None:
         raise RuntimeError(
             f"bgtasks.cancel({task.name}) under trio needs a response-first client: "
             "bgtasks.client(app, backend='trio') or bgtasks.async_client(app)"

@@ -13,7 +13,7 @@ import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
-from clock_support import Run, Work, blocked, turns, until
+from clock_support import LIMIT, Run, Work, blocked, turns, until
 
 from bgcheck.runner.clock import VirtualClock, VirtualTimeError
 
@@ -308,7 +308,64 @@ def test_patience_with_real_code_ends() -> None:
     assert clock.now == 10
 
 
+def test_no_patience_is_needed_for_a_socket(run: Run) -> None:
+    async def test() -> None:
+        answer, connected = anyio.Event(), anyio.Event()
+
+        async def serve(stream: Any) -> None:
+            async with stream:
+                connected.set()
+                await answer.wait()
+                await stream.send(b"hello")
+
+        async def client() -> None:
+            with clock.enter_task(), anyio.fail_after(10):
+                async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+                    assert await stream.receive(5) == b"hello"
+            group.cancel_scope.cancel()
+
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        async with listener, anyio.create_task_group() as group:
+            group.start_soon(listener.serve, serve)
+            group.start_soon(client)
+            await connected.wait()
+            await blocked(clock, "waiting for something real")
+            assert clock.now == 0
+            answer.set()
+
+    with VirtualClock(patience=0) as clock:
+        run(test)
+    assert clock.now == 0
+
+
+def test_real_code_that_comes_to_rest_is_not_waited_for(run: Run) -> None:
+    async def task() -> None:
+        with clock.enter_task(), anyio.move_on_after(10):
+            await anyio.Event().wait()
+
+    async def test() -> None:
+        with anyio.fail_after(LIMIT):
+            async with anyio.create_task_group() as group:
+                group.start_soon(task)
+                group.start_soon(anyio.sleep, 0.02)  # real time is what this is about
+
+    with VirtualClock(patience=3600) as clock:
+        run(test)
+    assert clock.now == 10
+
+
 # --- what only virtual time can end ---
+
+
+def test_a_cancelled_thread_sleeps_to_its_end(run: Run, clock: VirtualClock) -> None:
+    async def main() -> None:
+        with clock.enter_task(), anyio.move_on_after(10) as scope:
+            await anyio.to_thread.run_sync(time.sleep, 3600)
+        assert scope.cancel_called
+
+    run(main)
+    assert clock.now == 3600
 
 
 def test_an_event_that_nobody_sets_ends_by_its_timeout(run: Run, clock: VirtualClock) -> None:
