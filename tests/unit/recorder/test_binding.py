@@ -189,7 +189,7 @@ def test_a_call_that_does_not_bind_keeps_its_arguments(
         for args in ((), (1,), (1, 2), (1, 2, 3))
         for kwargs in ({}, {"a": 1}, {"b": 3}, {"a": 1, "b": 3}, {"c": 1})
     ],
-    ids=str,
+    ids=lambda call: f"{call.func.__name__}{call.args}{call.kwargs}",
 )
 def test_binding_agrees_with_inspect(call: Call) -> None:
     bound = bind(call)
