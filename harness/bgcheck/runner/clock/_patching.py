@@ -40,10 +40,8 @@ def replace_captured(old: Any, new: Any, *, keep: tuple[object, ...] = ()) -> No
     functions and the containers in `keep` stay as they are.
     """
     kept = {id(container) for container in keep}
-    swap = _Swap(old, new)
-    holders = [
-        one for one in gc.get_referrers(old) if id(one) not in kept and one is not vars(swap)
-    ]
+    holders = [holder for holder in gc.get_referrers(old) if id(holder) not in kept]
+    swap = _Swap(old, new)  # made last: it holds `old` too
     behind = [one for one in holders if type(one) is tuple or _may_be_of_class(one)]
     for owner in gc.get_referrers(*behind) if behind else ():
         _replace_in_owner(owner, swap)
