@@ -189,7 +189,7 @@ class DefaultEvaluatedAtImport(Check):
     def on_task_scheduled(self, event: TaskScheduled) -> None:
         """Note which parameters are left to their defaults."""
         live = event.task.live
-        if not callable(live.func):
+        if not callable(getattr(live, "func", None)):
             return
         call = unwrap(live.func, live.args, live.kwargs)
         func = getattr(call.func, "__func__", call.func)
