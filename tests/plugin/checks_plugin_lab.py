@@ -112,7 +112,7 @@ def summary(result: pytest.RunResult) -> list[str]:
     for line in lines:
         if line.startswith(("===", "FAILED", "ERROR")) or re.search(r"\d passed|\d failed", line):
             break
-        if line:
+        if line and not line.startswith("bgcheck: not checked: "):
             found.append(line)
     return found
 

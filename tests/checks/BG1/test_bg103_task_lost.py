@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import pytest
 from checks_lab import Lab, endpoint
 
+FASTAPI = tuple(map(int, version("fastapi").split(".")[:2]))
 TASK = "def send(): ...\n"
 
 LOSERS = {
@@ -46,13 +49,6 @@ async def create():
     tasks.add_task(send)
     return JSONResponse({})
 """,
-    "after the yield of a dependency": """
-def audited(tasks: BackgroundTasks):
-    yield
-    tasks.add_task(send)
-@app.post("/orders", dependencies=[Depends(audited)])
-async def create(): ...
-""",
     "stream aborted": """
 from starlette.responses import StreamingResponse
 def rows():
@@ -69,6 +65,23 @@ async def create():
 def test_lost(lab: Lab, app: str) -> None:
     finding = lab.assert_found("BG103", TASK + app, "POST /orders", line="send)")
     assert finding["message"].startswith("send was scheduled and never ran: ")
+
+
+AFTER_YIELD = """
+def audited(tasks: BackgroundTasks):
+    yield
+    tasks.add_task(send)
+@app.post("/orders", dependencies=[Depends(audited)])
+async def create(): ...
+"""
+BEFORE_THE_RESPONSE = (0, 106) <= FASTAPI < (0, 118)
+
+
+def test_added_after_the_yield_of_a_dependency(lab: Lab) -> None:
+    if BEFORE_THE_RESPONSE:
+        lab.assert_silent(TASK + AFTER_YIELD, "POST /orders")
+    else:
+        lab.assert_found("BG103", TASK + AFTER_YIELD, "POST /orders", line="send)")
 
 
 def test_websocket(lab: Lab) -> None:
