@@ -340,15 +340,21 @@ def test_no_patience_is_needed_for_a_socket(run: Run) -> None:
 
 
 def test_real_code_that_comes_to_rest_is_not_waited_for(run: Run) -> None:
-    async def task() -> None:
+    async def task(over: anyio.Event) -> None:
         with clock.enter_task(), anyio.move_on_after(10):
             await anyio.Event().wait()
+        over.set()
+
+    async def real(over: anyio.Event) -> None:
+        await anyio.sleep(0.02)  # real time is what this is about
+        await over.wait()
 
     async def test() -> None:
+        over = anyio.Event()
         with anyio.fail_after(LIMIT):
             async with anyio.create_task_group() as group:
-                group.start_soon(task)
-                group.start_soon(anyio.sleep, 0.02)  # real time is what this is about
+                group.start_soon(task, over)
+                group.start_soon(real, over)
 
     with VirtualClock(patience=3600) as clock:
         run(test)
