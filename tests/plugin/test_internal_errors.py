@@ -3,12 +3,12 @@
 import pytest
 
 CONFTEST = """
-    import bgcheck.instrument.tasks as tasks
+    import bgcheck.recorder.params as params
 
     def broken(*args):
         raise RuntimeError("a bug")
 
-    tasks.take_params = broken
+    params.bind = broken
 """
 TEST = """
     import asyncio
@@ -53,7 +53,7 @@ def test_error_is_reported_verbatim(broken: pytest.Pytester, workers: tuple[str,
     result.assert_outcomes(passed=2)
     line, last, *_ = report_of(result)
     place, _, rest = line.partition(", please report it: ")
-    assert place.startswith("bgcheck: internal error in bgcheck/instrument/tasks.py, line ")
+    assert place.startswith("bgcheck: internal error in bgcheck/recorder/params.py, line ")
     assert rest == "RuntimeError: a bug"
     assert last == "No test was changed by it, but a record may be missing or incomplete."
 
