@@ -55,11 +55,11 @@ def signature_of(func: Callable[..., Any], *, follow_wrapped: bool = True) -> in
     """Return the signature of `func`, or `(*args, **kwargs)` where it has none."""
     if not follow_wrapped:
         return _inspect(func, follow_wrapped=False)
-    if type(func) is types.FunctionType:
-        return _cached(_signatures, func, func)
-    if type(func) is types.MethodType and type(func.__func__) is types.FunctionType:
-        return _cached(_method_signatures, func.__func__, func)
-    return _inspect(func)
+    if isinstance(func, types.MethodType):
+        inner: object = func.__func__
+        plain = type(inner) is types.FunctionType
+        return _cached(_method_signatures, inner, func) if plain else _inspect(func)
+    return _cached(_signatures, func, func) if type(func) is types.FunctionType else _inspect(func)
 
 
 def _cached(
