@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from textwrap import dedent, indent
 from typing import Any
@@ -62,9 +62,11 @@ class _Results:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.findings += getattr(report, KEY, {}).get("findings", ())
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        result = yield
         self.findings += session.config.stash.get(late, {}).get("findings", ())
+        return result
 
 
 @dataclass

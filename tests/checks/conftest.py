@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import aiosqlite  # noqa: F401 - inner sessions must not import these anew, which their C parts forbid
 import pytest
+import sqlalchemy.ext.asyncio
+import sqlalchemy.orm  # noqa: F401
 from checks_lab import Lab
 
 

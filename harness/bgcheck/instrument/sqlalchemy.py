@@ -1,0 +1,62 @@
+"""Listen to SQLAlchemy 2 when it is imported. Imports nothing of it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from bgcheck.instrument.hub import hub
+from bgcheck.instrument.imports import ImportHooks
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_MODULES = ("sqlalchemy", "sqlalchemy.orm", "sqlalchemy.ext.asyncio")
+_LISTENERS = "bgcheck.instrument.sqlalchemy_listeners"
+
+_hooks = ImportHooks()
+_users = 0
+
+
+def install() -> None:
+    """Listen to what is imported and what will be; each call needs one of `uninstall`."""
+    global _users
+    _users += 1
+    if _users == 1:
+        _hooks.install(dict.fromkeys(_MODULES, _listen))
+
+
+def uninstall() -> None:
+    """Stop listening once the last user is gone."""
+    global _users
+    _users -= 1
+    if _users == 0:
+        _hooks.uninstall()
+        listeners = sys.modules.get(_LISTENERS)
+        if listeners is not None:
+            listeners.remove()
+
+
+def absence() -> str | None:
+    """Tell why nothing can be seen of SQLAlchemy in this process, or None."""
+    module = sys.modules.get("sqlalchemy")
+    if module is None:
+        return "SQLAlchemy was not imported"
+    if not _is_known(module):
+        return f"it needs SQLAlchemy 2, and this is {getattr(module, '__version__', 'unknown')}"
+    return None
+
+
+def _is_known(module: ModuleType) -> bool:
+    major = str(getattr(module, "__version__", "")).partition(".")[0]
+    return major.isdecimal() and int(major) >= 2
+
+
+def _listen(module: ModuleType) -> None:
+    hub.guard(_listen_now, module)
+
+
+def _listen_now(module: ModuleType) -> None:
+    if _is_known(sys.modules["sqlalchemy"]):
+        importlib.import_module(_LISTENERS).HOOKS[module.__name__](module)
