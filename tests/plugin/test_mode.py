@@ -154,10 +154,11 @@ def test_request_that_outlives_its_test_belongs_to_it(project: Project) -> None:
         import pytest
         from fastapi import BackgroundTasks
         from shop import app, boom
-        go = threading.Event()
+        go, entered = threading.Event(), threading.Event()
 
         @app.post("/slow")
         async def slow(tasks: BackgroundTasks):
+            entered.set()
             await asyncio.to_thread(go.wait)
             tasks.add_task(boom)
 
@@ -173,20 +174,11 @@ def test_request_that_outlives_its_test_belongs_to_it(project: Project) -> None:
 
         def test_first():
             thread.start()
-            while not thread.is_alive():
-                pass
             entered.wait()
 
         def test_second():
             go.set()
             thread.join()
-
-        entered = threading.Event()
-
-        @app.middleware("http")
-        async def note(request, call_next):
-            entered.set()
-            return await call_next(request)
         """
     )
     result = project.run("--bgcheck=strict", "-p", "no:randomly")
