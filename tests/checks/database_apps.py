@@ -102,3 +102,25 @@ def _version(name: str) -> tuple[int, ...]:
 
 DEPENDENCIES_END_BEFORE_TASKS = (0, 106) <= _version("fastapi") < (0, 118)
 """FastAPI leaves dependencies with `yield` before the response, and so before the tasks."""
+
+MIDDLEWARE = """
+from fastapi import Request
+
+class SessionOfRequest:
+    \"\"\"Ends after the tasks on every version.\"\"\"
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        with SessionLocal() as scope["db"]:
+            await self.app(scope, receive, send)
+            if COMMITS:
+                scope["db"].commit()
+
+app.add_middleware(SessionOfRequest)
+
+def get_request_db(request: Request):
+    return request.scope["db"]
+"""
+"""A session of the request that ends last; `COMMITS` tells whether it is committed then."""

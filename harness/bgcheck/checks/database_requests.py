@@ -61,7 +61,7 @@ class TaskBeforeCommit(DatabaseCheck):
         if task is None or request is None or request.finished:
             return
         mine = [one for one in self._connections.of(request) if one.made_in_request]
-        if not mine or event.connection in mine:
+        if event.connection in mine:
             return
         self._read[request].append((task, event.statement))
         for connection in mine:
@@ -79,11 +79,9 @@ class TaskBeforeCommit(DatabaseCheck):
     def on_transaction_ended(self, event: TransactionEnded) -> Iterator[Finding]:
         """Judge when the request's own transaction ends after tasks."""
         connection, request = event.connection, event.connection.request
-        if (
-            event.task is not None
-            or request is None
-            or connection not in self._connections.of(request)
-        ):
+        if event.task is not None or request is None or not connection.made_in_request:
+            return
+        if connection not in self._connections.of(request):
             return
         writes = [write for write, writer in event.writes if writer is None]
         early = self._early.pop(connection, [])

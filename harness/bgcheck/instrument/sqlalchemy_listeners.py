@@ -53,6 +53,7 @@ _by_record: IdentityMap[ConnectionInfo] = IdentityMap()
 _sessions: IdentityMap[SessionInfo] = IdentityMap()
 _born_on: IdentityMap[int | None] = IdentityMap()
 _pool_loops: IdentityMap[set[int]] = IdentityMap()
+_urls: IdentityMap[str] = IdentityMap()
 
 
 def _is_ours() -> bool:
@@ -99,7 +100,7 @@ def _note_taken(pool: Any, record: Any, fairy: Any, loops: frozenset[int]) -> No
         request,
         user_stack(),
         pool=id(pool),
-        url=dialect.name,
+        url=_urls.get(pool, dialect.name),
         dialect=dialect.name,
         is_async=dialect.is_async,
         born_on=_born_on.get(record),
@@ -135,10 +136,29 @@ def _info_of(connection: Any) -> ConnectionInfo | None:
     return _connections.get(connection.connection)
 
 
-def _made(connection: Any) -> None:
+def _connected_to(connection: Any) -> None:
+    """An engine that was made before anybody listened tells its URL when it is used."""
+    engine = connection.engine
+    if _urls.get(engine.pool) is None:
+        _note_engine(engine)
     info = _info_of(connection)
     if info is not None:
-        info.url = connection.engine.url.render_as_string(hide_password=True)
+        info.url = _urls.get(engine.pool, info.dialect)
+
+
+def _note_engine(engine: Any) -> None:
+    _urls[engine.pool] = engine.url.render_as_string(hide_password=True)
+
+
+def _wrap_engine_init(original: Any) -> Any:
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        original(self, *args, **kwargs)
+        if hub.sinks:
+            hub.guard(_note_engine, self)
+
+    return __init__
 
 
 def _begun(connection: Any) -> None:
@@ -419,7 +439,8 @@ def hook_core(module: ModuleType) -> None:
     _listen(pool.Pool, connect=_connected, checkout=_taken, checkin=_returned, invalidate=_returned)
     _listen(
         engine.Engine,
-        engine_connect=_made,
+        engine_connect=_connected_to,
+        engine_disposed=_note_engine,
         begin=_begun,
         commit=_committed,
         rollback=_rolled_back,
@@ -428,6 +449,7 @@ def hook_core(module: ModuleType) -> None:
         after_cursor_execute=_sent,
         handle_error=_failed,
     )
+    _patches.wrap(engine.Engine, "__init__", _wrap_engine_init)
     _patches.wrap(engine.Connection, "close", _wrap_close)
     _patches.wrap(pool.QueuePool, "_do_get", _wrap_get)
     _patches.cover(module.exc.PendingRollbackError, "__init__", _wrap_pending)

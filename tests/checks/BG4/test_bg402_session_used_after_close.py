@@ -72,7 +72,7 @@ SILENT = {
         "def work(db):\n    with db:\n        db.add(User(id=2, name='bob'))\n        db.commit()\n"
     ),
     "only looked at": "def work(db):\n    print(db.bind, db.new)\n",
-    "session of its own": "def work(db):\n    with Session(engine) as db:\n        db.get(User, 1)\n",
+    "its own session": "def work(db):\n    with Session(engine) as db:\n        db.get(User, 1)\n",
 }
 
 
