@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from bgcheck.recorder.database import ConnectionInfo, SessionInfo, Statement
+    from bgcheck.recorder.failure import Failure
     from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
 
 
@@ -211,6 +212,126 @@ class RollbackPending:
     request: RequestInfo | None
 
 
+@dataclass(frozen=True, slots=True)
+class FileUsed:
+    """A task did something with a file for the first time, and could not have what it wants.
+
+    Attributes:
+        task: the task.
+        state: `closed` or `at its end`.
+        use: the method it called.
+        site: the line of user code, or None.
+    """
+
+    task: ScheduledTask
+    state: str
+    use: str
+    site: Site | None
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRead:
+    """A task reads the body of its request for the first time.
+
+    Attributes:
+        task: the task.
+        site: the line of user code, or None.
+    """
+
+    task: ScheduledTask
+    site: Site | None
+
+
+@dataclass(slots=True, eq=False)
+class BlockingCall:
+    """A call that blocks its thread is about to be made while a task is under way in it.
+
+    `call` is what user code calls, `waits_in` where that ends, such as `requests.get` and
+    `socket.connect`; `line` is the line of user code; `database` tells a database driver's call.
+    """
+
+    task: ScheduledTask
+    call: str
+    waits_in: str
+    line: Site
+    database: bool
+
+
+@dataclass(slots=True, eq=False)
+class CoroutineDropped:
+    """A coroutine that nobody has awaited was dropped while a task ran.
+
+    `stack` is the user code that ran, innermost first, within the task; `defined` its function.
+    """
+
+    task: ScheduledTask
+    name: str
+    defined: Site | None
+    stack: tuple[Site, ...]
+
+
+@dataclass(slots=True, eq=False)
+class ChildFailed:
+    """An asyncio task that a background task had started has failed, and nobody looked.
+
+    `site` is the line of user code that started it.
+    """
+
+    task: ScheduledTask
+    name: str
+    site: Site | None
+    failure: Failure
+
+
+@dataclass(slots=True, eq=False)
+class ExceptionHandled:
+    """An exception arrived at a handler: `except`, `with` or `finally`, in a task.
+
+    Attributes:
+        task: the task.
+        site: the line of the handling function that the exception came from.
+        handler_line: the line of the handler, 0 if it has none.
+        kinds: the names of its classes, the most derived first.
+        failure: its type and message.
+        by_user: user code handles it, and not a library that called user code.
+        runner: the id of the asyncio task where it was handled, if that was asked to cancel.
+    """
+
+    task: ScheduledTask
+    site: Site
+    handler_line: int
+    kinds: tuple[str, ...]
+    failure: str
+    by_user: bool
+    runner: int | None
+
+
+@dataclass(slots=True, eq=False)
+class PostSucceeded:
+    """A task has sent an HTTP POST, and the answer was a success.
+
+    `what` is the method and the URL, `digest` stands for what was sent, `stack` is the user code
+    that sent it, innermost first.
+    """
+
+    task: ScheduledTask
+    what: str
+    digest: str
+    stack: tuple[Site, ...]
+
+
+@dataclass(slots=True, eq=False)
+class LoopEntered:
+    """An event loop is about to be started while a task is under way in this thread.
+
+    `call` is what starts it, `line` the line of user code.
+    """
+
+    task: ScheduledTask
+    call: str
+    line: Site
+
+
 Event = (
     RequestStarted
     | ResponseStarted
@@ -233,5 +354,13 @@ Event = (
     | SessionClosed
     | SessionRolledBack
     | RollbackPending
+    | FileUsed
+    | BodyRead
+    | CoroutineDropped
+    | ChildFailed
+    | ExceptionHandled
+    | PostSucceeded
+    | BlockingCall
+    | LoopEntered
 )
 Sink = Callable[[Event], None]

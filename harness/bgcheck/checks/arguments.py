@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bgcheck.checks.arguments_files import ClosedFile, ExhaustedFile
 from bgcheck.checks.arguments_iterators import OneShotIterator
 from bgcheck.checks.arguments_live import is_blamed, live_state, positional_names, state_at_start
+from bgcheck.checks.arguments_response import ReceiveAfterResponse, ResponseChangedAfterSend
 from bgcheck.checks.arguments_shared import MutableDefault, SharedMutable
+from bgcheck.checks.arguments_transport import NaiveDatetime, NotSerializable
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.reach import is_shared
 from bgcheck.recorder.state import Change, call_changes
@@ -87,4 +90,10 @@ CHECKS: tuple[type[Check], ...] = (
     SharedMutable,
     MutableDefault,
     OneShotIterator,
+    ClosedFile,
+    ExhaustedFile,
+    ReceiveAfterResponse,
+    ResponseChangedAfterSend,
+    NotSerializable,
+    NaiveDatetime,
 )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import functools
 import gc
 import io
-import linecache
 import types
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from bgcheck.checks.arguments_live import has_objects, objects_of
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.reach import is_shared
+from bgcheck.checks.source import called_name, function_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,34 +221,13 @@ def takes_a_part(site: Site) -> bool:
     Args:
         site: where a task was scheduled. An unknown source counts as yes.
     """
-    return _takes_a_part(site.file, site.line)
-
-
-@functools.lru_cache(maxsize=256)
-def _takes_a_part(file: str, line: int) -> bool:
-    try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return True
-    function = _function_at(tree, line)
+    function = function_at(site.file, site.line)
     return function is None or any(map(_is_partial, ast.walk(function)))
-
-
-def _function_at(tree: ast.AST, line: int) -> ast.AST | None:
-    """Return the innermost function that a line is in."""
-    found = None
-    for node in ast.walk(tree):
-        is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        if is_function and node.lineno <= line <= (node.end_lineno or node.lineno):
-            found = node  # walk comes to the inner ones later
-    return found
 
 
 def _is_partial(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
-        func = node.func
-        name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", None)
-        return name in _TAKERS
+        return called_name(node) in _TAKERS
     if isinstance(node, ast.Compare):
         return any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops)
     return isinstance(node, ast.Break)

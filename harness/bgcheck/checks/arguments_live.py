@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from bgcheck.checks.calls import does_something
 from bgcheck.recorder.binding import signature_of, unwrap
 from bgcheck.recorder.contents import CONSTANT, is_constant, reader_of
+from bgcheck.recorder.record import func_of
 from bgcheck.recorder.state import (
     CallState,
     Change,
@@ -176,3 +178,46 @@ def is_service(kind: type) -> bool:
         and not hasattr(kind, "__fields_set__")
         and does_something(kind)
     )
+
+
+def function_of(task: ScheduledTask) -> FunctionType | None:
+    """Return the function of a task's callable, inside of partials, methods and decorators."""
+    try:
+        func: Any = func_of(task.live)
+    except ReferenceError:
+        return None
+    for _ in range(_LAYERS):
+        if isinstance(func, FunctionType):
+            inner = getattr(func, "__wrapped__", None)
+            if inner is None:
+                return func
+            func = inner
+        else:
+            func = getattr(func, "func", None) or getattr(func, "__func__", None) or _call(func)
+    return None
+
+
+def reachable(task: ScheduledTask) -> Iterator[tuple[str, Any]]:
+    """Yield the objects that a task has: arguments, what they hold, and captured variables.
+
+    Args:
+        task: a task; one whose live arguments are gone has none.
+    """
+    if has_objects(task):
+        yield from objects_of(task)
+    func = function_of(task)
+    if func is None or func.__closure__ is None:
+        return
+    for name, cell in zip(func.__code__.co_freevars, func.__closure__, strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # not bound yet
+            continue
+
+
+_LAYERS: Final = 10
+
+
+def _call(func: object) -> object:
+    """The function behind a callable object."""
+    return getattr(type(func), "__call__", None) if not isinstance(func, type) else None  # noqa: B004

@@ -10,13 +10,14 @@ from bgcheck.checks.arguments_live import (
     blame_tasks,
     changes_by,
     data_of,
+    function_of,
     is_service,
     state_at_start,
 )
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.reach import is_shared, user_modules
 from bgcheck.recorder.contents import CONSTANT, is_constant, reader_of
-from bgcheck.recorder.record import UNFINISHED, Site, describe_function, func_of
+from bgcheck.recorder.record import UNFINISHED, Site, describe_function
 from bgcheck.recorder.state import Node, capture, changes
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class MutableDefault(Check):
 
     def on_task_started(self, event: TaskStarted) -> None:
         """Note the state of the defaults that can change."""
-        func = _function_of(event.task)
+        func = function_of(event.task)
         if func is None or not (func.__defaults__ or func.__kwdefaults__):
             return
         states = {name: capture(value) for name, value in _mutable_defaults(func)}
@@ -124,7 +125,7 @@ class MutableDefault(Check):
         """Compare them."""
         task = event.task
         before = self._before.pop(task, None)
-        func = _function_of(task) if before is not None else None
+        func = function_of(task) if before is not None else None
         if before is None or func is None:
             return
         for name, value in _mutable_defaults(func):
@@ -138,31 +139,6 @@ class MutableDefault(Check):
                     [*evidence_of(found, "before", "after"), ("defined", place)],
                     task=task,
                 )
-
-
-def _function_of(task: ScheduledTask) -> FunctionType | None:
-    """Return the function of a task's callable, inside of partials, methods and decorators."""
-    try:
-        func: Any = func_of(task.live)
-    except ReferenceError:
-        return None
-    for _ in range(_LAYERS):
-        if isinstance(func, FunctionType):
-            inner = getattr(func, "__wrapped__", None)
-            if inner is None:
-                return func
-            func = inner
-        else:
-            func = getattr(func, "func", None) or getattr(func, "__func__", None) or _call(func)
-    return None
-
-
-_LAYERS: Final = 10
-
-
-def _call(func: object) -> object:
-    """The function behind a callable object."""
-    return getattr(type(func), "__call__", None) if not isinstance(func, type) else None  # noqa: B004
 
 
 def _mutable_defaults(func: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -192,7 +168,7 @@ def _outlives(func: FunctionType, task: ScheduledTask) -> bool:
     if "<locals>" not in func.__qualname__ or is_shared(func, request):
         return True
     others = request.tasks if request is not None else ()
-    return any(other is not task and _function_of(other) is func for other in others)
+    return any(other is not task and function_of(other) is func for other in others)
 
 
 def _is_named(value: object) -> bool:
