@@ -236,13 +236,16 @@ class BackgroundTasksLog(TaskLog):
         return Shutdown(self.runner.shut_down_sync(timeout), timeout)
 
     @contextmanager
-    def virtual_time(self, scope: Literal["tasks", "all"] = "tasks") -> Iterator[VirtualClock]:
+    def virtual_time(
+        self, scope: Literal["tasks", "all"] = "tasks", *, auto: bool = True
+    ) -> Iterator[VirtualClock]:
         """Give tasks virtual time for a block: sleeping takes none, and moves `clock.now`.
 
         Args:
             scope: `tasks`, or `all` to give requests and the test virtual time as well.
+            auto: move time by itself when every task sleeps; False: only by `clock.advance`.
         """
-        with self.runner.virtual_time(scope) as clock:
+        with self.runner.virtual_time(scope, auto=auto) as clock:
             yield clock
 
     @property

@@ -14,7 +14,7 @@ from bgcheck.runner.callers import waiting_caller
 from bgcheck.runner.clients.backends import Changes, Deadline, running_backend
 from bgcheck.runner.clients.exchange import Exchange, response_first_exchange
 from bgcheck.runner.errors import GateError, HoldRefusedError
-from bgcheck.runner.threads import threadsafe
+from bgcheck.runner.threads import running_library, threadsafe
 
 if TYPE_CHECKING:
     from bgcheck.instrument.hub import Body
@@ -201,12 +201,14 @@ class Runner:
             self.blocks.leave(block)
 
     @contextmanager
-    def virtual_time(self, scope: Literal["tasks", "all"]) -> Iterator[VirtualClock]:
+    def virtual_time(
+        self, scope: Literal["tasks", "all"], *, auto: bool = True
+    ) -> Iterator[VirtualClock]:
         """Put a virtual clock in force."""
         from bgcheck.runner.clock import VirtualClock
 
-        with VirtualClock(scope=scope) as clock:
-            clock.drive(self._run_loops)
+        with VirtualClock(scope=scope, auto=auto) as clock:
+            clock.drive(self._run_loops, self._settle)
             self.clock = clock
             try:
                 yield clock
@@ -221,6 +223,28 @@ class Runner:
             if client.calls.pending:
                 return client.loop.run_until(condition, timeout, poll=poll)
         return condition()
+
+    def _settle(self) -> None:
+        """Run the loops of the sync clients until every task whose turn has come has begun."""
+        if running_library() is None:
+            for client in self.clients:
+                if client.calls.pending:
+                    client.loop.run_until(lambda: not any(map(self._may_begin, self.recorded())), 5)
+
+    def _may_begin(self, task: ScheduledTask) -> bool:
+        request = task.request
+        return (
+            task.outcome == "pending"
+            and not task.dropped
+            and request is not None
+            and not request.finished
+            and self.blocks.of(task).mode == "inline"
+            and all(
+                other.finished or other.group != task.group
+                for other in request.tasks
+                if other.number < task.number
+            )
+        )
 
     def adopt(self, client: Any) -> None:
         """Look after a client of this recording until it ends."""

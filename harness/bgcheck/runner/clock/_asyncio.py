@@ -100,8 +100,8 @@ class AsyncioWatch:
         return [task for task in tasks if not task.done()]
 
     def live(self) -> bool:
-        """Whether the loop runs now and has tasks that take virtual time."""
-        if not self.loop.is_running():
+        """Whether the loop has tasks that take virtual time, and runs, or stands still to go on."""
+        if self.loop.is_closed() or not (self.core.pausing or self.loop.is_running()):
             return False
         tasks = asyncio.all_tasks(self.loop) if self.core.scope == "all" else self.tasks
         return any(not task.done() for task in tasks)

@@ -88,6 +88,7 @@ class VirtualClock:
         self._core = Core(scope, auto=auto, patience=patience)
         self._state: Literal["not entered", "on", "over"] = "not entered"
         self._run_until: Callable[..., object] | None = None
+        self._settle: Callable[[], object] | None = None
 
     @property
     def now(self) -> float:
@@ -124,6 +125,8 @@ class VirtualClock:
         if not (math.isfinite(seconds) and seconds >= 0):
             raise _errors.bad_seconds(seconds)
         self._require_on("clock.advance()")
+        if self._settle is not None:
+            self._settle()
         self._core.head_for(seconds)
         if in_event_loop():
             return Advance(self, seconds, timeout)
@@ -146,14 +149,20 @@ class VirtualClock:
         self._require_on("clock.on_advance()")
         self._core.moved.append(callback)
 
-    def drive(self, run_until: Callable[..., object] | None) -> None:
-        """Name the function that runs the paused event loop of this thread, for `advance`.
+    def drive(
+        self,
+        run_until: Callable[..., object] | None,
+        settle: Callable[[], object] | None = None,
+    ) -> None:
+        """Name the functions that run a paused event loop of this thread, for `advance`.
 
         Args:
-            run_until: called with a condition, `timeout=` in seconds and `poll=True`; None where
-                no loop is paused here.
+            run_until: called with a condition, `timeout=` in seconds and `poll=True`.
+            settle: called before time moves, to start what can start at the present moment.
         """
         self._run_until = run_until
+        self._settle = settle
+        self._core.pausing = run_until is not None
 
     def __enter__(self) -> VirtualClock:
         """Start the clock.

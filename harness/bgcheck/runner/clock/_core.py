@@ -28,6 +28,7 @@ class Core:
         """Take the options of `VirtualClock`."""
         self.scope: Scope = scope
         self.auto = auto
+        self.pausing: bool = False
         self.patience = patience
         self.lock = threading.RLock()
         self.now = 0.0
