@@ -88,10 +88,16 @@ class Outcome:
 
 
 class Lab:
-    """Runs apps. The `lab` fixture."""
+    """Runs apps. The `lab` fixture.
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    Args:
+        pytester: makes the inner sessions.
+        ignore: the checks that are off, where all are on.
+    """
+
+    def __init__(self, pytester: pytest.Pytester, ignore: str = "") -> None:
         self.pytester = pytester
+        self.ignore = [f"--bgcheck-ignore={ignore}"] if ignore else []
         # other plugins take half of the time to load
         pytester._monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         self._numbers: Iterator[int] = itertools.count(1)
@@ -137,6 +143,7 @@ class Lab:
             result = self.pytester.runpytest_inprocess(
                 file, "-q", f"--bgcheck={mode}", f"--bgcheck-select={select}",
                 "-p", "bgcheck.plugin", "-p", "no:cacheprovider", "-W", "ignore", "--rootdir=.",
+                *self.ignore,
                 plugins=[results],
             )  # fmt: skip
             gc.collect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bgcheck.checks.database_concurrency import SessionUsedConcurrently
 from bgcheck.checks.database_connections import (
     ConnectionHeld,
     ConnectionLeak,
@@ -29,6 +30,7 @@ CHECKS: tuple[type[Check], ...] = (
     ConnectionLeak,
     SessionUsedAfterClose,
     DetachedInstance,
+    SessionUsedConcurrently,
     ConnectionHeld,
     PoolExhaustedByRequest,
     MissingCommit,

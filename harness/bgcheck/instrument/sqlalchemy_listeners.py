@@ -86,14 +86,21 @@ def _taken(_: Any, record: Any, fairy: Any) -> None:
     if loops is None:
         loops = _pool_loops[pool] = set()
     if _is_ours():
-        _note_taken(pool, record, fairy, frozenset(loops))
+        info = _note_taken(record, fairy, *_owner(), frozenset(loops))
+        _emit(events.ConnectionTaken, info, pool)
     number = loop_number()
     if number is not None:
         loops.add(number)
 
 
-def _note_taken(pool: Any, record: Any, fairy: Any, loops: frozenset[int]) -> None:
-    task, request = _owner()
+def _note_taken(
+    record: Any,
+    fairy: Any,
+    task: ScheduledTask | None,
+    request: RequestInfo | None,
+    loops: frozenset[int],
+) -> ConnectionInfo:
+    pool = fairy._pool  # noqa: SLF001
     dialect = pool._dialect  # noqa: SLF001
     info = ConnectionInfo(
         task,
@@ -108,7 +115,7 @@ def _note_taken(pool: Any, record: Any, fairy: Any, loops: frozenset[int]) -> No
     info.pool_loops = loops if _keeps_connections(pool) else frozenset()
     info.live = weakref.ref(fairy, functools.partial(_collected, info))
     _connections[fairy] = _by_record[record] = info
-    _emit(events.ConnectionTaken, info, pool)
+    return info
 
 
 def _keeps_connections(pool: Any) -> bool:
@@ -199,8 +206,6 @@ def _how_closed() -> tuple[bool, bool]:
 def _sending(
     connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, many: bool
 ) -> None:
-    if not _is_ours():
-        return
     info = _info_of(connection)
     if info is None:
         return
@@ -216,7 +221,7 @@ def _sending(
 def _sent(
     connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, many: bool
 ) -> None:
-    info = _info_of(connection) if _is_ours() else None
+    info = _info_of(connection)
     if info is None:
         return
     if info.writes and info.writes[-1][0].sql == sql:
@@ -241,7 +246,7 @@ def _row_made(cursor: Any, context: Any) -> Iterator[Pair]:
 
 def _failed(context: Any) -> None:
     info = _info_of(context.connection) if context.connection is not None else None
-    if info is None or not _is_ours():
+    if info is None:
         return
     _emit(events.StatementFinished, info)
     if _is_aborted(context.original_exception):
@@ -269,9 +274,25 @@ def _session_begun(session: Any, transaction: Any) -> None:
 def _session_connected(session: Any, transaction: Any, connection: Any) -> None:
     info = _info_of(connection)
     known = _sessions.get(session)
-    if info is not None and known is not None:
+    if known is None:
+        return
+    if info is None and known.request is not None and not known.request.finished:
+        info = _note_late(connection, known)
+    if info is not None:
         info.session = known
         known.connection = info
+
+
+def _note_late(connection: Any, session: SessionInfo) -> ConnectionInfo:
+    """Record the connection of a request's session that a thread without its context has taken."""
+    fairy = connection.connection
+    record = fairy._connection_record  # noqa: SLF001
+    info = _note_taken(record, fairy, session.task, session.request, frozenset())
+    info.in_transaction = True
+    owner = session.task or session.request
+    event = events.ConnectionTaken(info, fairy._pool, session.task, session.request)  # noqa: SLF001
+    hub.emit(event, owner.recording if owner is not None else None)
+    return info
 
 
 def _attached(session: Any, instance: Any) -> None:
