@@ -22,6 +22,13 @@ class Holder:
 def send(*args, **kwargs): ...
 """
 
+
+@pytest.fixture
+def lab(pytester: pytest.Pytester) -> Lab:
+    """Runs small apps under all checks, this one too."""
+    return Lab(pytester)
+
+
 FAULTY = {
     "a lock": ("threading.Lock()", "args[0]", "cannot pickle"),
     "an open file": ("open(__file__)", "args[0]", "TextIOWrapper"),
