@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.outcome_unawaited import NeverAwaited, OrphanTaskException
 from bgcheck.recorder.failure import Failure, related
 
 if TYPE_CHECKING:
@@ -195,6 +196,8 @@ CHECKS: tuple[type[Check], ...] = (
     TaskFailed,
     TaskSkipped,
     TaskCancelled,
+    NeverAwaited,
     HttpExceptionInTask,
     ExitInTask,
+    OrphanTaskException,
 )

@@ -1,0 +1,41 @@
+"""The user code on the stack that belongs to the running task, and not to who called the app."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from bgcheck.recorder.record import Site
+from bgcheck.recorder.usercode import is_user_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
+
+_LINES: Final = 8
+_RUNS_TASKS: Final = "bgcheck.instrument.tasks"
+
+
+def task_frames() -> Iterator[FrameType]:
+    """Yield the frames of the stack, innermost first, up to where bgcheck has the task run."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - no public function is as cheap
+    while frame is not None and frame.f_globals.get("__name__") != _RUNS_TASKS:
+        yield frame
+        frame = frame.f_back
+
+
+def task_stack() -> tuple[Site, ...]:
+    """Return the innermost lines of user code of the running task."""
+    sites = []
+    for frame in task_frames():
+        if is_user_file(frame.f_code.co_filename):
+            sites.append(site_of(frame.f_code, frame.f_lineno))
+            if len(sites) == _LINES:
+                break
+    return tuple(sites)
+
+
+def site_of(code: CodeType, line: int) -> Site:
+    """Name a line of a function."""
+    function = getattr(code, "co_qualname", code.co_name).rpartition("<locals>.")[2]
+    return Site(code.co_filename, line, function)
