@@ -204,6 +204,15 @@ class SessionRolledBack:
 
 
 @dataclass(slots=True, eq=False)
+class TaskWaits:
+    """A task begins to wait for time to pass or for an HTTP request; `line` is where."""
+
+    task: ScheduledTask
+    call: str
+    line: Site | None
+
+
+@dataclass(slots=True, eq=False)
 class RollbackPending:
     """A session or connection was used although its transaction must be rolled back first."""
 
@@ -354,6 +363,7 @@ Event = (
     | SessionClosed
     | SessionRolledBack
     | RollbackPending
+    | TaskWaits
     | FileUsed
     | BodyRead
     | CoroutineDropped

@@ -11,6 +11,7 @@ from bgcheck.checks.database_connections import (
     ConnectionOfOtherLoop,
     PoolExhaustedByRequest,
 )
+from bgcheck.checks.database_idle import IdleInTransaction
 from bgcheck.checks.database_requests import (
     OverrideBypassed,
     OverrideLeftBehind,
@@ -32,6 +33,7 @@ CHECKS: tuple[type[Check], ...] = (
     DetachedInstance,
     SessionUsedConcurrently,
     ConnectionHeld,
+    IdleInTransaction,
     PoolExhaustedByRequest,
     MissingCommit,
     PoisonedSession,

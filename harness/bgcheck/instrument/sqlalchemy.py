@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextvars
 import importlib
 import sys
 from typing import TYPE_CHECKING
 
-from bgcheck.instrument.hub import hub
+from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from bgcheck.recorder.database import ConnectionInfo
 
 _MODULES = ("sqlalchemy", "sqlalchemy.orm", "sqlalchemy.ext.asyncio")
 _LISTENERS = "bgcheck.instrument.sqlalchemy_listeners"
@@ -46,6 +49,19 @@ def absence() -> str | None:
     if not _is_known(module):
         return f"it needs SQLAlchemy 2, and this is {getattr(module, '__version__', 'unknown')}"
     return None
+
+
+def server_state(connection: ConnectionInfo) -> str | None:
+    """Return what a PostgreSQL server says of a connection; None if it can't be asked."""
+    return contextvars.copy_context().run(_server_state, connection)
+
+
+def _server_state(connection: ConnectionInfo) -> str | None:
+    current_task.set(None)  # what follows is not the task's
+    current_request.set(None)
+    listeners = sys.modules.get(_LISTENERS)
+    state: str | None = hub.guard(listeners.server_state, connection) if listeners else None
+    return state
 
 
 def _is_known(module: ModuleType) -> bool:

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bgcheck import events
+from bgcheck.instrument import postgresql
 from bgcheck.instrument.callers import frames, stack_mentions, user_stack
 from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.patches import Patches
@@ -54,6 +55,7 @@ _sessions: IdentityMap[SessionInfo] = IdentityMap()
 _born_on: IdentityMap[int | None] = IdentityMap()
 _pool_loops: IdentityMap[set[int]] = IdentityMap()
 _urls: IdentityMap[str] = IdentityMap()
+_engine_urls: IdentityMap[Any] = IdentityMap()
 
 
 def _is_ours() -> bool:
@@ -154,6 +156,7 @@ def _connected_to(connection: Any) -> None:
 
 
 def _note_engine(engine: Any) -> None:
+    _engine_urls[engine.pool] = engine.url
     _urls[engine.pool] = engine.url.render_as_string(hide_password=True)
 
 
@@ -257,6 +260,14 @@ def _is_aborted(error: BaseException) -> bool:
     """Whether PostgreSQL refused a statement because an earlier one of the transaction failed."""
     causes = (error, error.__cause__)
     return any(getattr(one, "sqlstate", None) == "25P02" for one in causes)
+
+
+def server_state(info: ConnectionInfo) -> str | None:
+    """Return what a PostgreSQL server says of a connection; None if it can't be asked."""
+    fairy = info.live() if info.live is not None else None
+    url = _engine_urls.get(fairy._pool) if fairy is not None else None  # noqa: SLF001
+    pid = postgresql.backend_of(fairy) if url is not None else None
+    return postgresql.state_of(url, pid) if pid is not None else None
 
 
 # sessions
