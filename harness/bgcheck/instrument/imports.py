@@ -47,9 +47,11 @@ class ImportHooks:
     def _find_elsewhere(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
-        for finder in list(sys.meta_path):
+        finders = list(sys.meta_path)
+        place = finders.index(self) if self in finders else -1
+        for finder in finders[place + 1 :]:  # those before have been asked already
             find = getattr(finder, "find_spec", None)
-            if finder is self or find is None:
+            if find is None:
                 continue
             spec: ModuleSpec | None = find(name, path, target)
             if spec is not None:

@@ -49,6 +49,20 @@ def test_module_that_was_imported_before(package: Path, hooks: ImportHooks) -> N
     assert seen == [module]
 
 
+def test_two_that_wait_for_the_same_module(package: Path, hooks: ImportHooks) -> None:
+    seen: list[str] = []
+    other = ImportHooks()
+    hooks.install({"hooked_one": lambda _: seen.append("first")})
+    other.install({"hooked_one": lambda _: seen.append("second")})
+    try:
+        module = importlib.import_module("hooked_one")
+    finally:
+        other.uninstall()
+    assert sorted(seen) == ["first", "second"]
+    assert module.__spec__ is not None
+    assert "exec_module" not in vars(module.__spec__.loader)
+
+
 def test_loader_is_left_as_it_was(package: Path, hooks: ImportHooks) -> None:
     hooks.install({"hooked_one": lambda _: None})
     module = importlib.import_module("hooked_one")
