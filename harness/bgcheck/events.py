@@ -301,7 +301,7 @@ class ExceptionHandled:
         site: the line of the handling function that the exception came from.
         handler_line: the line of the handler, 0 if it has none.
         kinds: the names of its classes, the most derived first.
-        failure: its type and message.
+        failure: the error as text.
         by_user: user code handles it, and not a library that called user code.
         runner: the id of the asyncio task where it was handled, if that was asked to cancel.
     """
@@ -310,7 +310,7 @@ class ExceptionHandled:
     site: Site
     handler_line: int
     kinds: tuple[str, ...]
-    failure: str
+    failure: Failure
     by_user: bool
     runner: int | None
 
@@ -341,6 +341,49 @@ class LoopEntered:
     line: Site
 
 
+@dataclass(frozen=True, slots=True)
+class RecordLogged:
+    """A log record of a watched request, or of its task, is on its way to the handlers.
+
+    Attributes:
+        task: the task that logged it, or None.
+        request: the request.
+        text: the message, with the error that it tells of.
+        site: the line that logged it.
+    """
+
+    task: ScheduledTask | None
+    request: RequestInfo
+    text: str
+    site: Site
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCaptured:
+    """What the body of a test has written to standard output and standard error."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLost:
+    """A worker thread of a request has set a context variable in its copy of the context.
+
+    Attributes:
+        request: the request.
+        variable: the variable.
+        value: what it was set to, alive only while the event is handled.
+        earlier: the id of its value before, or None if it had none.
+        setter: the function that ran in the thread, alive only while the event is handled.
+    """
+
+    request: RequestInfo
+    variable: ContextVar[Any]
+    value: object
+    earlier: int | None
+    setter: Callable[..., Any]
+
+
 Event = (
     RequestStarted
     | ResponseStarted
@@ -366,6 +409,9 @@ Event = (
     | TaskWaits
     | FileUsed
     | BodyRead
+    | RecordLogged
+    | OutputCaptured
+    | ContextLost
     | CoroutineDropped
     | ChildFailed
     | ExceptionHandled

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bgcheck.checks.event_loop_blocking import BlockingCallOnLoop, BlockingDatabaseCall
+from bgcheck.checks.event_loop_misuse import NestedEventLoop, NoLoopInThread
+
 if TYPE_CHECKING:
     from bgcheck.checks.base import Check
 
-CHECKS: tuple[type[Check], ...] = ()
+CHECKS: tuple[type[Check], ...] = (
+    BlockingCallOnLoop,
+    BlockingDatabaseCall,
+    NoLoopInThread,
+    NestedEventLoop,
+)
