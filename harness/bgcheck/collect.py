@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bgcheck.config import Options
+    from bgcheck.coverage.measure import Report, TaskCoverage
 
 
 class Collector:
@@ -27,6 +28,12 @@ class Collector:
         self.options = options
         self.findings: Findings = Findings()
         self.comparison: Comparison | None = None
+        self.coverage: TaskCoverage | None = None
+        self.measured: Report | None = None
+        if options.coverage and not config.getoption("collectonly", False):
+            from bgcheck.coverage.measure import TaskCoverage
+
+            self.coverage = TaskCoverage(config, options.coverage_source)
         self._ran: set[str] = set()
         self._collected: set[str] = set()
         self._file = FindingsFile(options.json, argv=config.invocation_params.args)
@@ -55,6 +62,8 @@ class Collector:
             self._collected.update(payload.get("collected", ()))
             self.findings.add(payload)
             self._file.add(payload)
+            if self.coverage is not None:
+                self.coverage.add(payload)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -62,13 +71,27 @@ class Collector:
         self._take(self.config.stash.get(late, None))
         if self.options.baseline is not None:
             self._compare(self.options.baseline)
-        self._file.finish(self.findings, self._tests())
+        if self.coverage is not None:
+            self.measured = self.coverage.measure()
+        self._file.finish(self.findings, self._tests(), self._coverage_lines())
         if self.options.sarif is not None:
             from bgcheck.report import sarif
 
             sarif.write(self.options.sarif, self.findings.merged, self.config.rootpath)
-        if session.exitstatus == pytest.ExitCode.OK and self._fails():
+        fails = self._fails() or self._falls_short()
+        if session.exitstatus == pytest.ExitCode.OK and fails:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _coverage_lines(self) -> list[Line]:
+        if self.measured is None:
+            return []
+        return self.measured.lines(self.options.coverage_fail_under)
+
+    def _falls_short(self) -> bool:
+        from bgcheck.report.coverage import failure
+
+        report = self.measured
+        return report is not None and bool(failure(report, self.options.coverage_fail_under))
 
     def _compare(self, baseline: Path) -> None:
         root = self.config.rootpath
@@ -97,10 +120,17 @@ class Collector:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the findings, and annotate the lines where GitHub Actions runs the tests."""
-        from bgcheck.report import terminal
+        from bgcheck.report import coverage, terminal
         from bgcheck.report.github import workflow_commands
 
         terminal.summarize(terminalreporter, self.findings, self.comparison)
+        if self.measured is not None:
+            coverage.summarize(
+                terminalreporter,
+                self.measured,
+                fail_under=self.options.coverage_fail_under,
+                complete=self.findings.complete,
+            )
         if os.environ.get("GITHUB_ACTIONS") == "true":
             lines: list[Line] = self.findings.merged
             for command in workflow_commands(lines, self.config.rootpath):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
 
 MODES: Final = ("off", "report", "strict")
 
-KEYS: Final[tuple[str, ...]] = ("mode", "select", "ignore", "per-path-ignores", "baseline")
+KEYS: Final[tuple[str, ...]] = (
+    "mode",
+    "select",
+    "ignore",
+    "per-path-ignores",
+    "baseline",
+    "coverage",
+    "coverage-fail-under",
+    "coverage-source",
+)
 """The keys of `[tool.bgcheck]`."""
 
 
@@ -31,6 +41,9 @@ class Options:
         baseline: the baseline file, or None.
         json: the JSON lines file to write, or None.
         sarif: the SARIF file to write, or None.
+        coverage: measure task coverage.
+        coverage_fail_under: the percentage below which it fails the session, or None.
+        coverage_source: files, folders and packages under test; none means those imported.
     """
 
     mode: str = "report"
@@ -40,6 +53,9 @@ class Options:
     baseline: Path | None = None
     json: Path | None = None
     sarif: Path | None = None
+    coverage: bool = False
+    coverage_fail_under: float | None = None
+    coverage_source: tuple[str, ...] = ()
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -64,6 +80,7 @@ def add_options(parser: pytest.Parser) -> None:
         ("sarif", "write findings as SARIF 2.1.0"),
     ):
         group.addoption(f"--bgcheck-{name}", metavar="FILE", help=text)
+    _add_coverage_options(parser, group)
     parser.addini("bgcheck", "mode of the checks: off, report or strict", default=None)
     parser.addini("bgcheck_select", "checks to turn on", type="args", default=None)
     parser.addini("bgcheck_ignore", "checks to turn off", type="args", default=None)
@@ -71,6 +88,29 @@ def add_options(parser: pytest.Parser) -> None:
         "bgcheck_per_path_ignores", "lines `pattern: BG1, BG301`", type="linelist", default=None
     )
     parser.addini("bgcheck_baseline", "file of known findings", default=None)
+
+
+def _add_coverage_options(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
+    group.addoption(
+        "--bgcheck-coverage",
+        action="store_true",
+        default=None,
+        help="show which task functions and schedule sites the tests reach",
+    )
+    group.addoption(
+        "--bgcheck-coverage-fail-under",
+        metavar="PERCENT",
+        help="fail if tasks ran at less than this many of 100 schedule sites; turns the table on",
+    )
+    group.addoption(
+        "--bgcheck-coverage-source",
+        action="append",
+        metavar="SOURCE",
+        help="file, folder or package under test (default: what the tests import of the rootdir)",
+    )
+    parser.addini("bgcheck_coverage", "measure task coverage", type="bool", default=None)
+    parser.addini("bgcheck_coverage_fail_under", "lowest task coverage in percent", default=None)
+    parser.addini("bgcheck_coverage_source", "code under test", type="args", default=None)
 
 
 def resolve(config: pytest.Config) -> Options:
@@ -105,14 +145,18 @@ class _Resolver:
         self.table = read_table(config.rootpath / "pyproject.toml")
 
     def options(self) -> Options:
+        mode, fail_under = self._mode(), self._coverage_fail_under()
         return Options(
-            mode=self._mode(),
+            mode=mode,
             select=self._codes("select") or ("DEFAULT",),
             ignore=self._codes("ignore"),
             per_path_ignores=self._per_path_ignores(),
             baseline=self._baseline(),
             json=self._file("json"),
             sarif=self._file("sarif"),
+            coverage=self._coverage(mode) or fail_under is not None,
+            coverage_fail_under=fail_under,
+            coverage_source=self._coverage_source(),
         )
 
     def _find(self, key: str) -> tuple[Any, str]:
@@ -164,6 +208,37 @@ class _Resolver:
                 place = self._find("baseline")[1]
                 raise pytest.UsageError(f"{place}: {error}") from None
         return path
+
+    def _coverage(self, mode: str) -> bool:
+        value, place = self._find("coverage")
+        if value is not None and not isinstance(value, bool):
+            raise pytest.UsageError(f"{place}: {value!r} is neither true nor false.")
+        if value and mode == "off" and place.startswith("--"):
+            raise pytest.UsageError(
+                f"{place} needs the checks, and they are off. Choose --bgcheck=report."
+            )
+        return bool(value)
+
+    def _coverage_fail_under(self) -> float | None:
+        value, place = self._find("coverage-fail-under")
+        if value is None:
+            return None
+        try:
+            percent = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            percent = math.nan
+        if not 0 <= percent <= 100:
+            raise pytest.UsageError(f"{place}: {value!r} is no number from 0 to 100.")
+        return percent
+
+    def _coverage_source(self) -> tuple[str, ...]:
+        value, place = self._find("coverage-source")
+        parts = [value] if isinstance(value, str) else value or []
+        if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+            raise pytest.UsageError(
+                f'{place}: {value!r} is no list of sources. Write it as ["src/shop"].'
+            )
+        return tuple(name for part in parts for name in part.split(",") if name)
 
     def _file(self, key: str) -> Path | None:
         value, place = self._find(key)

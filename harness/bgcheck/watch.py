@@ -46,6 +46,8 @@ class Watch:
     def connect(self) -> None:
         """Take events from now on."""
         self._connections.enter_context(self.session.instruments())
+        if self.session.definitions is not None:
+            self._connections.enter_context(hub.connected(self.session.definitions))
         self._connections.enter_context(hub.connected(self.engine))
 
     @pytest.hookimpl(tryfirst=True)
@@ -140,6 +142,10 @@ class Watch:
         findings, tasks = self.engine.take_late()
         payload = self.session.payload(self.session.kept(findings, ()), tasks, None)
         payload.update(self.session.notes(), collected=self._collected)
+        if self.options.coverage:
+            from bgcheck.coverage.sources import imported_packages
+
+            payload["imported"] = imported_packages(session.config.rootpath)
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output[KEY] = payload

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bgcheck.checks.base import Finding
     from bgcheck.config import Options
+    from bgcheck.coverage.runs import Definitions
     from bgcheck.recorder.record import ScheduledTask, Site
 
 
@@ -37,6 +38,11 @@ class CheckSession:
         self.engine: Engine = Engine(
             [check() for check in self.selection.checks() if self._works(check)]
         )
+        self.definitions: Definitions | None = None
+        if options.coverage:
+            from bgcheck.coverage.runs import Definitions
+
+            self.definitions = Definitions(root)
         self._tasks_seen = 0
         self._errors: list[str] = []
 
@@ -102,6 +108,9 @@ class CheckSession:
             payload["findings"] = [self.finding_line(finding) for finding in findings]
         if tasks:
             payload["tasks"] = [self.task_line(task, test) for task in tasks]
+            if self.definitions is not None:
+                pairs = zip(payload["tasks"], tasks, strict=True)
+                payload["coverage"] = [self.definitions.run_of(*pair) for pair in pairs]
         return payload
 
     def notes(self) -> dict[str, Any]:

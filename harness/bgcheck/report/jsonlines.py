@@ -52,12 +52,13 @@ class FindingsFile:
             write_line(self._stream, "task", line)
             self._tasks.append(line)
 
-    def finish(self, findings: Findings, ran: Ran) -> None:
+    def finish(self, findings: Findings, ran: Ran, coverage: Sequence[Line] = ()) -> None:
         """Replace the file by the merged one with a footer.
 
         Args:
             findings: all of the session.
             ran: which tests ran.
+            coverage: the task coverage.
         """
         if self._stream is None or self.path is None:
             return
@@ -70,6 +71,8 @@ class FindingsFile:
                 write_line(stream, "finding", line)
             for line in self._tasks:
                 write_line(stream, "task", line)
+            for line in coverage:
+                write_line(stream, "coverage", line)
             write_line(stream, "footer", _footer(findings, len(self._tasks), ran))
         os.replace(merged, self.path)
 
