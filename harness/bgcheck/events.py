@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from contextvars import ContextVar
+
     from bgcheck.recorder.database import ConnectionInfo, SessionInfo, Statement
     from bgcheck.recorder.failure import Failure
     from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
@@ -384,6 +386,60 @@ class ContextLost:
     setter: Callable[..., Any]
 
 
+@dataclass(slots=True, eq=False)
+class LoopHeld:
+    """An async task has held its event loop by computing from one `await` to the next.
+
+    `seconds` is CPU time of the thread, without garbage collection; `since` and `until` are the
+    lines where it went on and where it awaited again, None for its start and end.
+    """
+
+    task: ScheduledTask
+    seconds: float
+    since: Site | None
+    until: Site | None
+
+
+@dataclass(slots=True, eq=False)
+class WorkStarted:
+    """User code has started something that may outlive the task which is under way.
+
+    `work` is an asyncio task, a thread, an executor, or the future of a job; alive only while the
+    event is handled. `line` is the line of user code.
+    """
+
+    task: ScheduledTask
+    kind: Literal["asyncio task", "thread", "executor", "job"]
+    work: object
+    name: str
+    line: Site
+
+
+@dataclass(slots=True, eq=False)
+class HandleDropped:
+    """The last reference to an open file or socket went while a task is under way.
+
+    `handle` is its text, `line` the line of user code that let go of it, None where a function of
+    the task was left with it.
+    """
+
+    task: ScheduledTask
+    handle: str
+    line: Site | None
+
+
+@dataclass(slots=True, eq=False)
+class LoopObjectTouched:
+    """An object of an event loop is used in a thread that does not run the loop.
+
+    `call` is the method, `line` the line of user code.
+    """
+
+    task: ScheduledTask
+    call: str
+    line: Site
+
+
 Event = (
     RequestStarted
     | ResponseStarted
@@ -418,5 +474,9 @@ Event = (
     | PostSucceeded
     | BlockingCall
     | LoopEntered
+    | LoopHeld
+    | WorkStarted
+    | HandleDropped
+    | LoopObjectTouched
 )
 Sink = Callable[[Event], None]

@@ -127,6 +127,8 @@ class Watch:
         report = yield
         if payload is not None:
             setattr(report, KEY, payload)
+        if call.when == "call":
+            _tell_output(report.capstdout + report.capstderr)
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_sessionfinish")
@@ -156,6 +158,14 @@ class Watch:
     def disconnect(self) -> None:
         """Take no more events."""
         self._connections.close()
+
+
+def _tell_output(text: str) -> None:
+    """Hand on what the body of a test has written."""
+    if text:
+        from bgcheck.events import OutputCaptured
+
+        hub.emit(OutputCaptured(text))
 
 
 late: pytest.StashKey[dict[str, Any]] = pytest.StashKey[dict[str, Any]]()

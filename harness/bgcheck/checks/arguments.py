@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bgcheck.checks.arguments_constants import MutatedByTask
+from bgcheck.checks.arguments_context import ContextVarLost
 from bgcheck.checks.arguments_files import ClosedFile, ExhaustedFile
 from bgcheck.checks.arguments_iterators import OneShotIterator
 from bgcheck.checks.arguments_live import is_blamed, live_state, positional_names, state_at_start
 from bgcheck.checks.arguments_response import ReceiveAfterResponse, ResponseChangedAfterSend
+from bgcheck.checks.arguments_secrets import SecretLogged
 from bgcheck.checks.arguments_shared import MutableDefault, SharedMutable
 from bgcheck.checks.arguments_transport import NaiveDatetime, NotSerializable
 from bgcheck.checks.base import Check, Finding
@@ -87,6 +90,7 @@ def _evidence(found: list[Change]) -> list[tuple[str, str]]:
 
 CHECKS: tuple[type[Check], ...] = (
     ChangedAfterSchedule,
+    MutatedByTask,
     SharedMutable,
     MutableDefault,
     OneShotIterator,
@@ -94,6 +98,8 @@ CHECKS: tuple[type[Check], ...] = (
     ExhaustedFile,
     ReceiveAfterResponse,
     ResponseChangedAfterSend,
+    ContextVarLost,
     NotSerializable,
+    SecretLogged,
     NaiveDatetime,
 )

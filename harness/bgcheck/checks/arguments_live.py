@@ -168,6 +168,11 @@ def data_of(task: ScheduledTask) -> dict[int, Any]:
     return {id(value): value for _, value in objects_of(task, data=True)}
 
 
+def leads_to(value: object, wanted: object) -> bool:
+    """Whether data holds an object, or is it."""
+    return any(each is wanted for _, each in _Walk(data=True).into(value, ""))
+
+
 def is_service(kind: type) -> bool:
     """Whether the objects of a class do something, rather than hold data."""
     reader = reader_of(kind)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -27,12 +30,33 @@ def function_at(file: str, line: int) -> Function | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _functions(file: str) -> tuple[Function, ...]:
+def tree_of(file: str) -> ast.Module | None:
+    """Return the syntax tree of a source file, or None if it cannot be had."""
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        return ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError):
-        return ()
-    return tuple(node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS))
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _functions(file: str) -> tuple[Function, ...]:
+    tree = tree_of(file)
+    return tuple(node for node in ast.walk(tree or ast.Module([], [])) if _is_function(node))
+
+
+def _is_function(node: ast.AST) -> TypeGuard[Function]:
+    return isinstance(node, _FUNCTIONS)
+
+
+def nodes_in_functions(file: str) -> Iterator[ast.AST]:
+    """Yield the nodes of a file that only run when a function is called.
+
+    Args:
+        file: a source file.
+    """
+    for function in _functions(file):
+        for statement in function.body:
+            yield from ast.walk(statement)
 
 
 def _first_line(node: Function) -> int:
