@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from bgcheck.checks.registry import all_checks
@@ -30,6 +33,31 @@ def test_explain_unknown(capsys: pytest.CaptureFixture[str]) -> None:
         main(["explain", "BG999"])
     assert caught.value.code == 3
     assert "error: there is no check BG999; the checks are: BG101, BG102" in capsys.readouterr().err
+
+
+def test_markdown_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--markdown", "BG101"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# The checks\n")
+    assert "| [BG101 wrong-arguments](#bg101-wrong-arguments) | error | " in out
+    headings = re.findall("^#+ .*", re.sub("```.*?```", "", out, flags=re.DOTALL), re.MULTILINE)
+    assert headings == [
+        "# The checks",
+        "## BG101 wrong-arguments",
+        "### Why it matters",
+        "### Faulty",
+        "### Corrected",
+        "### Versions",
+    ]
+
+
+def test_the_page_in_the_documentation_is_up_to_date(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["explain", "--markdown"])
+    page = Path(__file__).parents[2] / "docs" / "checks.md"
+    written = capsys.readouterr().out
+    assert page.read_text("utf-8") == written, "run: bgcheck explain --markdown > docs/checks.md"
 
 
 def test_checks(capsys: pytest.CaptureFixture[str]) -> None:

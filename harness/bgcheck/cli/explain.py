@@ -1,7 +1,9 @@
 """`bgcheck explain` and `bgcheck checks`: what the checks find."""
 
 import argparse
+import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from bgcheck.checks.base import LEVELS, Check
@@ -20,6 +22,9 @@ def add_parser(commands: Any) -> None:
         "corrected example, versions.",
     )
     explain.add_argument("codes", nargs="*", metavar="CODE", help="such as BG301 (default: all)")
+    explain.add_argument(
+        "--markdown", action="store_true", help="write them as one page, with a table of all"
+    )
     explain.set_defaults(run=run_explain)
     checks = commands.add_parser(
         "checks",
@@ -32,6 +37,9 @@ def add_parser(commands: Any) -> None:
 def run_explain(arguments: argparse.Namespace) -> int:
     """Print the pages and return the exit code."""
     codes = [code.upper() for code in arguments.codes] or [check.code for check in all_checks()]
+    if arguments.markdown:
+        _print(markdown(codes))
+        return 0
     for number, code in enumerate(codes):
         if number:
             _print("")
@@ -51,6 +59,35 @@ def explained(code: str) -> str:
     page = read_page(code)
     head = f"# {page.title}\n\nDefault: {default_of(check)}"
     return page.text.rstrip().replace(f"# {page.title}", head, 1)
+
+
+def markdown(codes: Sequence[str]) -> str:
+    """Return the pages of some checks as one Markdown page, after a table of them.
+
+    Raises UsageError where there is no such check.
+    """
+    pages = [_one_level_down(explained(code)) for code in codes]
+    checks = [check for check in all_checks() if check.code in codes]
+    rows = [f"| {_link(check)} | {LEVELS[check.default]} | {check.summary} |" for check in checks]
+    table = ["| check | default | finds |", "|---|---|---|", *rows]
+    return "\n\n".join([_HEAD, "\n".join(table), *pages])
+
+
+_HEAD = """\
+# The checks
+
+Written by `bgcheck explain --markdown`. `bgcheck explain BG301` prints the page of one check."""
+
+
+def _link(check: type[Check]) -> str:
+    return f"[{check.code} {check.name}](#{check.code.lower()}-{check.name})"
+
+
+def _one_level_down(page: str) -> str:
+    """Give each heading one more `#`; a comment in an example is none."""
+    parts = page.split("```")
+    parts[::2] = [re.sub(r"^(?=#)", "#", part, flags=re.MULTILINE) for part in parts[::2]]
+    return "```".join(parts)
 
 
 def default_of(check: type[Check]) -> str:
