@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import linecache
 import weakref
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.recorder.binding import signature_of, unwrap
 from bgcheck.recorder.contents import is_constant
 from bgcheck.recorder.record import Site, describe_function, func_of
@@ -34,6 +35,7 @@ class UnawaitedResult(Check):
         "a function that loops."
     )
 
+    @unless_plain
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Look at what the call in the worker thread returned."""
         task = event.task
@@ -57,6 +59,7 @@ class UnresolvedDepends(Check):
     summary = "A Depends(...) or parameter marker reaches the task as a default value."
     way_out = "Dependencies are resolved for endpoints only: pass the value to add_task."
 
+    @unless_plain
     def on_task_scheduled(self, event: TaskScheduled) -> Iterator[Finding]:
         """Look for markers among the arguments that the task will get."""
         live = event.task.live
@@ -99,6 +102,7 @@ class LateBinding(Check):
         self._captured: weakref.WeakKeyDictionary[ScheduledTask, dict[str, _Variable]]
         self._captured = weakref.WeakKeyDictionary()
 
+    @unless_plain
     def on_task_scheduled(self, event: TaskScheduled) -> None:
         """Note what each captured variable holds."""
         captured = _captured(func_of(event.task.live))
@@ -106,10 +110,14 @@ class LateBinding(Check):
             self._captured[event.task] = captured
 
     def on_task_started(self, event: TaskStarted) -> Iterator[Finding]:
-        """Compare the variables, not what is inside of their values."""
-        task = event.task
+        """Compare when the first task of a request starts: later, tasks may rebind on purpose."""
+        if event.task.request is not None and self._captured:
+            for task in event.task.request.tasks:
+                yield from self._compare(task)
+
+    def _compare(self, task: ScheduledTask) -> Iterator[Finding]:
         before = self._captured.pop(task, None)
-        if before is None or task.request is None:
+        if before is None:
             return
         now = _captured(func_of(task.live))
         for name, variable in before.items():
@@ -144,6 +152,15 @@ class _Variable:
         return describe(self.state) != describe(before.state)
 
 
+@functools.lru_cache(maxsize=1024)
+def _rebound_by(code: CodeType) -> frozenset[str]:
+    """The captured variables that a function itself rebinds: `nonlocal` state, not a mistake."""
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    return frozenset(
+        step.argval for step in dis.get_instructions(code) if step.opname == "STORE_DEREF"
+    ).union(*map(_rebound_by, inner))
+
+
 def _captured(func: object) -> dict[str, _Variable]:
     """Return what each variable that a function closes over holds, if it is bound."""
     while isinstance(func, functools.partial):
@@ -152,6 +169,8 @@ def _captured(func: object) -> dict[str, _Variable]:
         return {}
     found: dict[str, _Variable] = {}
     for name, cell in zip(func.__code__.co_freevars, func.__closure__, strict=True):
+        if name in _rebound_by(func.__code__):
+            continue
         try:
             value = cell.cell_contents
         except ValueError:  # not bound yet; it is meant to be bound later
@@ -186,6 +205,7 @@ class DefaultEvaluatedAtImport(Check):
             ScheduledTask, tuple[weakref.ref[FunctionType], frozenset[str]]
         ] = weakref.WeakKeyDictionary()
 
+    @unless_plain
     def on_task_scheduled(self, event: TaskScheduled) -> None:
         """Note which parameters are left to their defaults."""
         live = event.task.live
@@ -198,6 +218,7 @@ class DefaultEvaluatedAtImport(Check):
             names = frozenset(signature_of(call.func).parameters) - given
             self._used[event.task] = (weakref.ref(func), names)
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Read the definition, outside of any request."""
         reference, names = self._used.pop(event.task, (None, frozenset()))

@@ -12,7 +12,7 @@ from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from types import ModuleType
 
 _hooks = ImportHooks()
@@ -44,16 +44,12 @@ def _patch_requests(module: ModuleType) -> None:
 
 def _wrap_stream(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
-    async def stream(self: Any) -> AsyncIterator[bytes]:
+    def stream(self: Any) -> Any:
+        # Not a generator of its own: who leaves it half-way must meet the original's warnings.
         __tracebackhide__ = True
         if hub.sinks:
             hub.guard(_note, self)
-        inner = original(self)
-        try:
-            async for chunk in inner:
-                yield chunk
-        finally:
-            await inner.aclose()
+        return original(self)
 
     return stream
 

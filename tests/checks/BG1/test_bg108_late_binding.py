@@ -61,6 +61,14 @@ CORRECT = {
         tasks.add_task(lambda: send(user))
         user = ["ada"]
     """,
+    "changed by an earlier task": """
+        done = False
+        def work():
+            nonlocal done
+            done = True
+        tasks.add_task(work)
+        tasks.add_task(lambda: send(done))
+    """,
     "changed by its own task": """
         count = 0
         def work():
