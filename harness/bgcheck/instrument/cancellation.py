@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -52,3 +53,25 @@ def is_cancelled_from_outside(error: BaseException) -> bool:
         return True
     cancelling = getattr(running, "cancelling", None)
     return cancelling is None or cancelling() > 0
+
+
+def cancelled_runner() -> int | None:
+    """Return the id of the asyncio task that runs here if it was asked to cancel, or None.
+
+    On trio, the id of the trio task in a scope that is cancelled.
+    """
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:  # noqa: SLF001
+        running = asyncio.current_task()
+        cancelling = getattr(running, "cancelling", None)
+        return id(running) if cancelling is not None and cancelling() > 0 else None
+    return _cancelled_on_trio()
+
+
+def _cancelled_on_trio() -> int | None:
+    trio = sys.modules.get("trio")
+    try:
+        is_cancelled = trio is not None and trio.current_effective_deadline() == -math.inf
+    except RuntimeError:  # no trio here
+        return None
+    return id(trio.lowlevel.current_task()) if is_cancelled and trio is not None else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import itertools
 from typing import TYPE_CHECKING, Final
 
+from bgcheck.instrument.callers import frames
 from bgcheck.recorder.record import Site
 from bgcheck.recorder.usercode import is_user_file
 
@@ -18,10 +19,11 @@ _RUNS_TASKS: Final = "bgcheck.instrument.tasks"
 
 def task_frames() -> Iterator[FrameType]:
     """Yield the frames of the stack, innermost first, up to where bgcheck has the task run."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - no public function is as cheap
-    while frame is not None and frame.f_globals.get("__name__") != _RUNS_TASKS:
-        yield frame
-        frame = frame.f_back
+    return itertools.takewhile(_is_within_task, frames())
+
+
+def _is_within_task(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") != _RUNS_TASKS
 
 
 def task_stack() -> tuple[Site, ...]:

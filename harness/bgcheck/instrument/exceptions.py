@@ -1,0 +1,99 @@
+"""See exceptions that arrive at handlers in tasks, by `sys.monitoring` (Python 3.12 on)."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from bgcheck.events import ExceptionHandled
+from bgcheck.instrument.cancellation import cancelled_runner
+from bgcheck.instrument.hub import current_task, hub
+from bgcheck.instrument.task_frames import site_of
+from bgcheck.recorder.failure import failure_of
+from bgcheck.recorder.usercode import frames_of, is_user_file
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from bgcheck.recorder.record import ScheduledTask
+
+_NAME: Final = "bgcheck exceptions"
+_FREE: Final = (4, 3)
+"""Tool numbers that Python gives no meaning: debuggers, coverage and profilers have others."""
+
+_CONTROL_FLOW: Final = (StopIteration, StopAsyncIteration, GeneratorExit)
+_NEAR: Final = 4
+
+_users = 0
+_tool: int | None = None
+
+
+def unsupported() -> str | None:
+    """Tell why this interpreter cannot tell of exceptions, or None."""
+    return None if sys.version_info >= (3, 12) else "it needs sys.monitoring, of Python 3.12"
+
+
+def absence() -> str | None:
+    """Tell why nothing was seen in this session, or None."""
+    return None if _tool is not None else "other tools had taken all numbers of sys.monitoring"
+
+
+def install() -> None:
+    """Watch from now on; each call needs one of `uninstall`."""
+    global _users, _tool
+    _users += 1
+    if _users > 1 or sys.version_info < (3, 12):
+        return
+    monitoring = sys.monitoring
+    _tool = next((tool for tool in _FREE if monitoring.get_tool(tool) is None), None)
+    if _tool is not None:
+        event = monitoring.events.EXCEPTION_HANDLED
+        monitoring.use_tool_id(_tool, _NAME)
+        monitoring.register_callback(_tool, event, _handled)
+        monitoring.set_events(_tool, event)
+
+
+def uninstall() -> None:
+    """Stop watching once the last user is gone."""
+    global _users, _tool
+    _users -= 1
+    if _users or _tool is None or sys.version_info < (3, 12):
+        return
+    monitoring = sys.monitoring
+    monitoring.set_events(_tool, 0)
+    monitoring.register_callback(_tool, monitoring.events.EXCEPTION_HANDLED, None)
+    monitoring.free_tool_id(_tool)
+    _tool = None
+
+
+def _handled(code: CodeType, offset: int, error: BaseException) -> None:
+    """Take an event of the interpreter. It comes for every handler of every thread."""
+    task = current_task.get()
+    if task is not None and not isinstance(error, _CONTROL_FLOW):
+        hub.guard(_look, task, code, offset, error)
+
+
+def _look(task: ScheduledTask, code: CodeType, offset: int, error: BaseException) -> None:
+    entries = list(frames_of(error))
+    by_user = is_user_file(code.co_filename)
+    if not by_user and not any(is_user_file(frame.f_code.co_filename) for frame, _ in entries):
+        return  # a library deals with its own
+    line = next((entry.tb_lineno for frame, entry in entries if frame.f_code is code), 0)
+    event = ExceptionHandled(
+        task=task,
+        site=site_of(code, line),
+        handler_line=_line_at(code, offset),
+        kinds=tuple(kind.__name__ for kind in type(error).__mro__[:-1]),
+        failure=failure_of(error),
+        by_user=by_user,
+        runner=cancelled_runner(),
+    )
+    hub.emit(event, task.recording)
+
+
+def _line_at(code: CodeType, offset: int) -> int:
+    """Return the line of the first instructions of a handler; the very first one has none."""
+    for start, end, line in code.co_lines():
+        if line is not None and end > offset and start < offset + 2 * _NEAR:
+            return line
+    return 0
