@@ -7,7 +7,8 @@ import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from bgcheck.recorder.usercode import is_user_file
 
@@ -26,32 +27,30 @@ class UnknownSourceError(Exception):
 
 def imported_packages(root: Path) -> dict[str, list[str]]:
     """Return the files and folders of the top-level modules in the rootdir that were imported."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if (
-            not isinstance(file, str)
-            or not is_user_file(file)
-            or not Path(file).is_relative_to(root)
-        ):
-            continue
-        top = name.partition(".")[0]
-        paths = _paths_of(top) or [file]
-        found[top] = [path for path in paths if is_user_file(path) and _lies_in(path, root)]
-    return found
+        file = _attribute(module, "__file__")
+        if isinstance(file, str) and _lies_in(file, root):
+            top = name.partition(".")[0]
+            paths = [path for path in _folders_of(top) if _lies_in(path, root)]
+            found.setdefault(top, set()).update(paths or [file])
+    return {top: sorted(paths) for top, paths in found.items()}
 
 
 def _lies_in(path: str, root: Path) -> bool:
-    return Path(path).is_relative_to(root) and Path(path) != root
+    return is_user_file(path) and Path(path).is_relative_to(root)
 
 
-def _paths_of(name: str) -> list[str]:
-    module = sys.modules.get(name)
-    folders = getattr(module, "__path__", None)
-    if folders is not None:
-        return [str(folder) for folder in folders]
-    file = getattr(module, "__file__", None)
-    return [file] if isinstance(file, str) else []
+def _folders_of(name: str) -> list[str]:
+    try:
+        return [str(folder) for folder in _attribute(sys.modules.get(name), "__path__") or ()]
+    except Exception:  # what stands in sys.modules may be anything
+        return []
+
+
+def _attribute(module: object, name: str) -> Any:
+    """Read an attribute without asking a module that imports when it is asked."""
+    return module.__dict__.get(name) if isinstance(module, ModuleType) else None
 
 
 class Sources:
@@ -88,7 +87,10 @@ class Sources:
             roots = [Path(path) for paths in imported.values() for path in paths]
             roots += [self.root / file for file in ran if is_user_file(str(self.root / file))]
         found = {file for path in roots for file in _python_files(path)}
-        return sorted(file for file in found if not self._is_test(file))
+        return sorted(file for file in found if self._is_under_test(file))
+
+    def _is_under_test(self, file: Path) -> bool:
+        return not self._is_test(file) and (bool(self.named) or is_user_file(str(file)))
 
     def _locate(self, name: str, imported: Mapping[str, Sequence[str]]) -> list[Path]:
         if (self.root / name).exists():
