@@ -145,7 +145,8 @@ class _Resolver:
         self.table = read_table(config.rootpath / "pyproject.toml")
 
     def options(self) -> Options:
-        mode, fail_under = self._mode(), self._coverage_fail_under()
+        mode = self._mode()
+        fail_under = self._coverage_fail_under(mode)
         return Options(
             mode=mode,
             select=self._codes("select") or ("DEFAULT",),
@@ -213,13 +214,10 @@ class _Resolver:
         value, place = self._find("coverage")
         if value is not None and not isinstance(value, bool):
             raise pytest.UsageError(f"{place}: {value!r} is neither true nor false.")
-        if value and mode == "off" and place.startswith("--"):
-            raise pytest.UsageError(
-                f"{place} needs the checks, and they are off. Choose --bgcheck=report."
-            )
+        _check_on(mode, place if value else "")
         return bool(value)
 
-    def _coverage_fail_under(self) -> float | None:
+    def _coverage_fail_under(self, mode: str) -> float | None:
         value, place = self._find("coverage-fail-under")
         if value is None:
             return None
@@ -227,6 +225,7 @@ class _Resolver:
             percent = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             percent = math.nan
+        _check_on(mode, place)
         if not 0 <= percent <= 100:
             raise pytest.UsageError(f"{place}: {value!r} is no number from 0 to 100.")
         return percent
@@ -251,6 +250,14 @@ class _Resolver:
         if path.exists() and not path.is_file():
             raise pytest.UsageError(f"{place}: {value} is not a regular file.")
         return path
+
+
+def _check_on(mode: str, place: str) -> None:
+    """Refuse what was typed and cannot be had while the checks are off."""
+    if mode == "off" and place.startswith("--"):
+        raise pytest.UsageError(
+            f"{place} needs the checks, and they are off. Choose --bgcheck=report."
+        )
 
 
 def _split_line(line: str, place: str) -> tuple[str, str]:

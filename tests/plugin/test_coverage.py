@@ -234,6 +234,12 @@ def test_ini(shop: Project) -> None:
             "",
             "--bgcheck-coverage needs the checks, and they are off. Choose --bgcheck=report.",
         ),
+        (
+            ["--bgcheck-coverage-fail-under=80"],
+            'mode = "off"',
+            "--bgcheck-coverage-fail-under needs the checks, and they are off. "
+            "Choose --bgcheck=report.",
+        ),
     ],
 )
 def test_wrong_values(shop: Project, options: list[str], config: str, message: str) -> None:

@@ -236,12 +236,12 @@ def test_call_over_several_lines(tmp_path: Path) -> None:
     from fastapi import BackgroundTasks
     def create(tasks: BackgroundTasks):
         tasks.add_task(
-            lambda: some_function_with_a_very_long_name(1, 2, 3),
+            some_factory_with_a_very_long_name(1, 2, 3),
         )
     """
     (site,) = sites_of(tmp_path, shop=source)
     assert (site.line, site.end) == (4, 6)
-    assert site.func == "lambda: some_function_with_a_very_lon..."
+    assert site.func == "some_factory_with_a_very_long_name(1,..."
 
 
 def test_circular_names_end(tmp_path: Path) -> None:
