@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
 
@@ -64,6 +64,28 @@ class Finding:
         return LEVELS[self.default]
 
 
+HandlerT = TypeVar("HandlerT", bound="Callable[..., Any]")
+
+_UNLESS_PLAIN: Final = "__bgcheck_unless_plain__"
+
+
+def unless_plain(handler: HandlerT) -> HandlerT:
+    """Mark a handler of a task's event that has nothing to see in a plain task.
+
+    That is a call of a plain function (no closure, no decorator, no defaults but None and booleans)
+    with constants that fit, scheduled in a request and by no other task, which ran at most once and
+    has not failed, been skipped or lost, nor returned what nobody has started. Most tasks are, and
+    the marked handlers cost them nothing.
+    """
+    setattr(handler, _UNLESS_PLAIN, True)
+    return handler
+
+
+def sees_plain(handler: object) -> bool:
+    """Whether a handler wants to hear of plain tasks."""
+    return not getattr(handler, _UNLESS_PLAIN, False)
+
+
 class Check:
     """Base of all checks. A check defines `on_...` for each event it wants to see.
 
@@ -80,6 +102,7 @@ class Check:
         way_out: what to do about it, in one sentence.
         instruments: modules of `bgcheck.instrument` that it needs, besides the tasks and requests:
             each has `install()` and `uninstall()`.
+        needs: a module without which it has nothing to see; it sleeps until that is imported.
     """
 
     code: ClassVar[str]
@@ -88,6 +111,7 @@ class Check:
     summary: ClassVar[str]
     way_out: ClassVar[str]
     instruments: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[str | None] = None
 
     @classmethod
     def unsupported(cls) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.checks.calls import equal_calls
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class ReschedulesItself(Check):
         self._same: weakref.WeakKeyDictionary[ScheduledTask, int] = weakref.WeakKeyDictionary()
         self._parents: weakref.WeakSet[ScheduledTask] = weakref.WeakSet()
 
+    @unless_plain
     def on_task_scheduled(self, event: TaskScheduled) -> Iterator[Finding]:
         """Count the generations with the same call, and those of the same function."""
         task, parent = event.task, event.task.parent
@@ -48,6 +49,7 @@ class ReschedulesItself(Check):
         if _generations(task) == ENDLESS:
             yield self._finding(task, ENDLESS)
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """A chain that came to its end by itself is bounded, whatever it looks like."""
         task = event.task

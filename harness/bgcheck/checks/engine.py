@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bgcheck import events
-from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.base import Check, Finding, sees_plain
 from bgcheck.instrument.hub import hub
 
 if TYPE_CHECKING:
@@ -76,19 +77,33 @@ class Engine:
         self.outside: TestRun = TestRun(None, over=True)
         self.current: TestRun = self.outside
         self._runs: dict[int, TestRun] = {}
-        self._handlers = _handlers_of(self.checks)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look anew at which checks have something to see, now that a module was imported."""
+        awake = [one for one in self.checks if one.needs is None or one.needs in sys.modules]
+        self._handlers = _handlers_of(awake)
+        self._plain_handlers = {
+            kind: tuple(filter(sees_plain, handlers)) for kind, handlers in self._handlers.items()
+        }
+        self.unwanted: frozenset[type] = _UNEVENTFUL.difference(self._handlers)
+
+    def restarted(self, recording: int) -> None:
+        """A recording begins: it belongs to the current test."""
+        self._runs[recording] = self.current
 
     def __call__(self, event: events.Event) -> None:
         """Take an event from the instrumentation."""
         kind = type(event)
-        handlers = self._handlers.get(kind, ())
-        if not handlers and kind in _UNEVENTFUL:
-            return
-        owner = getattr(event, "task", None) or getattr(event, "request", None)
+        task: ScheduledTask | None = getattr(event, "task", None)
+        owner = task or getattr(event, "request", None)
         run = self.run_of(owner.recording) if owner is not None else self.current
-        if kind is events.TaskScheduled:
-            run.tasks.append(event.task)  # type: ignore[union-attr]  # it has one
-        _handle(handlers, event, run)
+        if kind is events.TaskScheduled and task is not None:
+            run.tasks.append(task)
+        plain = task is not None and task.plain
+        handlers = (self._plain_handlers if plain else self._handlers).get(kind)
+        if handlers:
+            _handle(handlers, event, run)
         if run.over:
             self._settle(run)
 
@@ -100,11 +115,13 @@ class Engine:
         return run
 
     def _dispatch(self, event: events.Event, run: TestRun) -> None:
+        """Hand an event of the test itself to the checks."""
         _handle(self._handlers.get(type(event), ()), event, run)
 
     def start_test(self, test: str) -> None:
         """A test begins."""
         self.current = TestRun(test)
+        self.restarted(hub.recording_number)
         self._dispatch(events.TestStarted(test), self.current)
 
     def settle(self, test_error: BaseException | None = None) -> None:
@@ -122,7 +139,10 @@ class Engine:
         for task in run.tasks:
             if last or _is_over(task):
                 run.seen.append(task)
-                self._dispatch(events.TaskSettled(task, test_error), run)
+                handlers = self._plain_handlers if task.plain else self._handlers
+                if handlers.get(events.TaskSettled):
+                    event = events.TaskSettled(task, test_error)
+                    _handle(handlers[events.TaskSettled], event, run)
             else:
                 waiting.append(task)
         run.tasks = waiting
@@ -160,8 +180,13 @@ def _is_over(task: ScheduledTask) -> bool:
     return task.finished and (task.request is None or task.request.finished)
 
 
-_UNEVENTFUL = frozenset({events.ResponseStarted, events.ResponseCompleted, events.TaskStarted})
-"""Events that only checks are interested in; the start of a request tells whose it is."""
+_UNEVENTFUL: frozenset[type] = frozenset(
+    {
+        *(events.RequestStarted, events.ResponseStarted, events.ResponseCompleted),
+        events.TaskStarted,
+    }
+)
+"""Events that only checks are interested in."""
 
 
 def _handle(handlers: tuple[Handler, ...], event: events.Event, run: TestRun) -> None:

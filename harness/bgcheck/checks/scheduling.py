@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from bgcheck.checks import callables, chains
-from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.checks.calls import equal_calls
 from bgcheck.recorder.binding import bind, signature_of, unwrap
 from bgcheck.recorder.identity import IdentityMap
@@ -35,6 +35,7 @@ class WrongArguments(Check):
         self._fitting: weakref.WeakKeyDictionary[Any, set[tuple[Any, ...]]]
         self._fitting = weakref.WeakKeyDictionary()
 
+    @unless_plain
     def on_task_scheduled(self, event: TaskScheduled) -> Iterator[Finding]:
         """Bind the call before it is made."""
         live = event.task.live
@@ -55,6 +56,7 @@ class WrongArguments(Check):
         elif shape is not None:
             self._fitting.setdefault(func, set()).add(shape)
 
+    @unless_plain
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """A decorator that passes everything on fails only when it calls the function inside."""
         error = self._through_decorator.pop(event.task, None)
@@ -101,6 +103,7 @@ class NotCallable(Check):
     summary = "Something that cannot be called was scheduled as a task."
     way_out = "Pass the function and its arguments apart: add_task(f, x), not add_task(f(x))."
 
+    @unless_plain
     def on_task_scheduled(self, event: TaskScheduled) -> Iterator[Finding]:
         """Look at what was passed as the function."""
         func: object = func_of(event.task.live)
@@ -138,6 +141,7 @@ class TaskLost(Check):
         "happen even if the request fails does not belong in a background task."
     )
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Tell once nothing can run it any more."""
         task = event.task

@@ -36,15 +36,20 @@ class Hub:
     Attributes:
         sinks: who is told what happens. A sink with `keeps_live = False` watches a whole session:
             it keeps nothing alive, and it hears of requests that outlive their test as well.
+            One may have `unwanted`, classes of events that it has no use for, and
+            `restarted(number)`, which is called with the number of each new recording.
         keeps_live: a sink wants live arguments and errors kept.
         watched: a sink watches the session.
+        unwanted: classes of events that no sink has a use for: none of them need be made.
     """
 
     def __init__(self) -> None:
         self.sinks: tuple[Sink, ...] = ()
+        self._watching: tuple[Sink, ...] = ()
         self.keeps_live: bool = False
         self.watched: bool = False
         self.policy: Policy | None = None
+        self.unwanted: frozenset[type] = frozenset()
         self.errors: list[BaseException] = []
         self.recording_number: int = 0
         self.request_numbers: Iterator[int] = itertools.count(1)
@@ -58,13 +63,17 @@ class Hub:
             recording: the recording it belongs to; only a watching sink is told of a past one.
         """
         late = recording is not None and recording != self.recording_number
-        for sink in self.sinks:
-            if late and _keeps_live(sink):
-                continue
+        for sink in self._watching if late else self.sinks:
             try:
                 sink(event)
             except Exception as error:  # any bug of bgcheck
                 self.note(error)
+
+    def refresh(self) -> None:
+        """Ask the sinks anew which events they want."""
+        nothing: frozenset[type] = frozenset()
+        unwanted = [getattr(sink, "unwanted", nothing) for sink in self.sinks]
+        self.unwanted = nothing.union(*unwanted[:1]).intersection(*unwanted)
 
     def guard(self, part: Callable[..., T], *args: Any) -> T | None:
         """Call a part of bgcheck. An error in it is kept for a report and never changes a test."""
@@ -85,6 +94,7 @@ class Hub:
         if not self.keeps_live:
             self.restart()
         self._connect((*self.sinks, sink))
+        self._tell_restarted((sink,))
         try:
             yield
         finally:
@@ -93,13 +103,22 @@ class Hub:
     def _connect(self, sinks: tuple[Sink, ...]) -> None:
         self.sinks = sinks
         self.keeps_live = any(map(_keeps_live, sinks))
-        self.watched = not all(map(_keeps_live, sinks))
+        self._watching = tuple(sink for sink in sinks if not _keeps_live(sink))
+        self.watched = bool(self._watching)
+        self.refresh()
 
     def restart(self) -> None:
         """Count requests and tasks from 1 again; tasks recorded before belong to the past."""
         self.recording_number += 1
         self.request_numbers = itertools.count(1)
         self.task_numbers = itertools.count(1)
+        self._tell_restarted(self._watching)
+
+    def _tell_restarted(self, sinks: tuple[Sink, ...]) -> None:
+        for sink in sinks:
+            restarted = getattr(sink, "restarted", None)
+            if restarted is not None:
+                restarted(self.recording_number)
 
 
 def _keeps_live(sink: Sink) -> bool:

@@ -33,16 +33,17 @@ def is_new(scope: Scope) -> bool:
 
 def begin(scope: Scope) -> RequestInfo:
     """Record the start of a request."""
-    root_path = str(scope.get("root_path", ""))
     request = RequestInfo(
         method=scope.get("method", "WEBSOCKET"),
         path=scope.get("path", ""),
         number=next(hub.request_numbers),
         recording=hub.recording_number,
         scope=scope,
-        find_route=lambda: route_of(scope, root_path),
+        find_route=route_of,
+        root_path=str(scope.get("root_path", "")),
     )
-    hub.emit(RequestStarted(request))
+    if RequestStarted not in hub.unwanted:
+        hub.emit(RequestStarted(request))
     return request
 
 
@@ -68,7 +69,10 @@ def observed(send: Send, request: RequestInfo) -> Send:
     async def observe(message: Message) -> None:
         __tracebackhide__ = True
         await send(message)
-        hub.guard(_note_sent, request, message)
+        try:
+            _note_sent(request, message)
+        except Exception as error:  # any bug of bgcheck
+            hub.note(error)
 
     return observe
 
@@ -77,7 +81,8 @@ def _note_sent(request: RequestInfo, message: Message) -> None:
     kind = message["type"]
     if kind == "http.response.start":
         request.response_status = message["status"]
-        hub.emit(ResponseStarted(request), request.recording)
+        if ResponseStarted not in hub.unwanted:
+            hub.emit(ResponseStarted(request), request.recording)
     elif _completes(kind, message):
         note_complete(request)
 
@@ -86,7 +91,8 @@ def note_complete(request: RequestInfo) -> None:
     """The client has the whole response; noted once."""
     if not request.response_complete:
         request.response_complete = True
-        hub.emit(ResponseCompleted(request), request.recording)
+        if ResponseCompleted not in hub.unwanted:
+            hub.emit(ResponseCompleted(request), request.recording)
 
 
 def _completes(kind: str, message: Message) -> bool:

@@ -32,6 +32,9 @@ _OWN_METHODS: Final = ("__init__", "add_task")
 _is_machinery: dict[str, bool] = {}
 _schedulers: dict[int, CodeType] = {}
 """Code that has scheduled a task before, by id: looking closely is what costs most of a record."""
+_sites: dict[tuple[int, int], Site] = {}
+"""The place of each instruction that has scheduled a task before, by id of its code and offset."""
+_add_task: set[CodeType] = set()
 _known_codes: weakref.WeakKeyDictionary[type, tuple[list[Any], frozenset[int]]] = (
     weakref.WeakKeyDictionary()
 )
@@ -43,6 +46,10 @@ def schedule_site(task: object, group: object) -> Site | None:
     A subclass that calls up from its own `__init__` or `add_task` is not the site: its caller is.
     So is the caller of a spy or decorator that somebody put in the place of these methods.
     """
+    if group is not None:
+        known = _known_site()
+        if known is not None:
+            return known
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - no public function is as cheap
     while frame is not None:
         code = frame.f_code
@@ -57,9 +64,42 @@ def schedule_site(task: object, group: object) -> Site | None:
         frame = frame.f_back
     if frame is None:
         return None
+    return _site_of(frame)
+
+
+def note_add_task(wrapper: Any) -> None:
+    """Tell what stands in front of `add_task`: what calls that is the site, as a rule."""
+    _add_task.add(wrapper.__code__)
+
+
+_DIRECT: Final = 5
+"""Frames from `add_task`, by `__init__` of a task, to where its site is asked for."""
+
+
+def _known_site() -> Site | None:
+    """Return the site if `add_task` was called directly by code that has done so before."""
+    try:
+        frame = sys._getframe(_DIRECT)  # noqa: SLF001 - as above
+    except ValueError:
+        return None
+    while frame.f_code in _add_task:
+        caller = frame.f_back
+        if caller is None:
+            return None
+        site = _sites.get((id(caller.f_code), caller.f_lasti))
+        if site is not None or caller.f_back is None:
+            return site
+        frame = caller.f_back  # the caller may be the `add_task` of a subclass
+    return None
+
+
+def _site_of(frame: FrameType) -> Site:
     code = frame.f_code
     function = getattr(code, "co_qualname", code.co_name).rpartition("<locals>.")[2]
-    return Site(code.co_filename, frame.f_lineno, function)
+    site = Site(code.co_filename, frame.f_lineno, function)
+    if id(code) in _schedulers:
+        _sites[id(code), frame.f_lasti] = site
+    return site
 
 
 def _look_at_module(name: object) -> bool:

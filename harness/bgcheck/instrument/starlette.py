@@ -13,7 +13,7 @@ import weakref
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bgcheck.instrument import clients, requests, tasks
+from bgcheck.instrument import clients, requests, site, tasks
 from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.patches import Patches
 
@@ -25,6 +25,15 @@ _roots: list[type] = []
 _classes: weakref.WeakSet[type] = weakref.WeakSet()
 
 
+class _Followed:
+    """The recording in which the subclasses were looked at last, or 0."""
+
+    recording = 0
+
+
+_followed = _Followed()
+
+
 def patch_background(module: ModuleType) -> None:
     """Patch `starlette.background`."""
     task, group = module.BackgroundTask, module.BackgroundTasks
@@ -34,6 +43,7 @@ def patch_background(module: ModuleType) -> None:
     patches.wrap(group, "add_task", _wrap_add_task)
     patches.wrap(group, "__call__", _wrap_group_call)
     patches.wrap(module, "run_in_threadpool", _wrap_run_in_threadpool)
+    patches.cover(task, "__init_subclass__", functools.partial(_tell_of_subclasses, task))
     _roots.append(task)
     _classes.update((task, group))
     follow_subclasses()
@@ -85,8 +95,22 @@ def restore() -> None:
 
 def follow_subclasses() -> None:
     """Patch the subclasses that exist by now: what they override need not call up to Starlette."""
+    _followed.recording = hub.recording_number
     for root in _roots:
         _follow_below(root)
+
+
+def _tell_of_subclasses(root: Any, inherited: object) -> Any:
+    """Make the `__init_subclass__` that has the subclasses looked at before the next request.
+
+    One with an `__init_subclass__` that does not call up is met in the next recording.
+    """
+
+    def __init_subclass__(kind: type, /, **options: Any) -> None:
+        super(root, kind).__init_subclass__(**options)
+        _followed.recording = 0
+
+    return classmethod(__init_subclass__)
 
 
 def _follow_below(kind: type) -> None:
@@ -125,18 +149,18 @@ def _definer(kind: type, name: str) -> type:
     return next(base for base in kind.__mro__ if name in vars(base))
 
 
-def _made(live: object) -> None:
-    _follow_class(type(live))
-    tasks.schedule(live)
-
-
 def _wrap_task_init(original: Any) -> Any:
     @functools.wraps(original)
     def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
         original(self, *args, **kwargs)
         if hub.sinks:
-            hub.guard(_made, self)
+            try:
+                if type(self) not in _roots:
+                    _follow_class(type(self))
+                tasks.schedule(self)
+            except Exception as error:  # any bug of bgcheck
+                hub.note(error)
 
     return __init__
 
@@ -174,12 +198,16 @@ def _wrap_add_task(original: Any) -> Any:
     @functools.wraps(original)
     def add_task(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        outer, tasks.adding.group = tasks.adding.group, self
+        outer = tasks.adding.group
+        if outer is self:  # a subclass calls up
+            return original(self, *args, **kwargs)
+        tasks.adding.group = self
         try:
             return original(self, *args, **kwargs)
         finally:
             tasks.adding.group = outer
 
+    site.note_add_task(add_task)
     return add_task
 
 
@@ -191,7 +219,7 @@ def _wrap_task_call(original: Any) -> Any:
         if task is None:
             await original(self)
         else:
-            await tasks.run(task, functools.partial(original, self))
+            await tasks.run(task, original, self)
 
     return __call__
 
@@ -228,7 +256,10 @@ def _wrap_app(original: Any) -> Any:
     @functools.wraps(original)
     async def __call__(self: Any, scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True
-        request = hub.guard(_begin, scope) if hub.sinks else None
+        if not hub.sinks or _is_inner(scope):
+            await original(self, scope, receive, send)
+            return
+        request = hub.guard(_begin, scope)
         if request is None:
             await original(self, scope, receive, send)
             return
@@ -245,8 +276,15 @@ def _wrap_app(original: Any) -> Any:
     return __call__
 
 
+def _is_inner(scope: Any) -> bool:
+    """Whether this very scope is under way already: the cheap one of the tests."""
+    request = current_request.get()
+    return request is not None and request.scope is scope
+
+
 def _begin(scope: Any) -> RequestInfo | None:
     if not requests.is_new(scope):
         return None
-    follow_subclasses()
+    if _followed.recording != hub.recording_number:
+        follow_subclasses()
     return requests.begin(scope)

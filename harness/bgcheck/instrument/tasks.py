@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 import weakref
@@ -19,11 +20,12 @@ from bgcheck.recorder.binding import Call
 from bgcheck.recorder.failure import failure_of
 from bgcheck.recorder.identity import IdentityMap
 from bgcheck.recorder.params import Params, take_params
+from bgcheck.recorder.plain import is_plain_call
 from bgcheck.recorder.record import Outcome, RequestInfo, ScheduledTask, Site
 from bgcheck.recorder.state import capture_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from bgcheck.recorder.state import CallState
 
@@ -69,7 +71,12 @@ def schedule(
         call = _call_of(live)
     else:
         call = Call(made_by, args, kwargs)
-    return _record(live, call, hub.guard(schedule_site, live, adding.group))
+    try:
+        site = schedule_site(live, adding.group)
+    except Exception as error:  # any bug of bgcheck
+        hub.note(error)
+        site = None
+    return _record(live, call, site)
 
 
 def _call_of(live: Any) -> Call | None:
@@ -77,7 +84,10 @@ def _call_of(live: Any) -> Call | None:
 
 
 def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
-    request = current_request.get() or _group_requests.get(adding.group)
+    group = adding.group
+    request = current_request.get()
+    if request is None and group is not None:
+        request = _group_requests.get(group)
     task = ScheduledTask(
         live,
         params=_params_of(call) if hub.keeps_live else None,
@@ -86,11 +96,20 @@ def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
         number=next(hub.task_numbers),
         recording=hub.recording_number if request is None else request.recording,
     )
+    parent = current_task.get()
+    if parent is not None:
+        task.parent = parent
     if hub.watched and call is not None and hasattr(live, "func"):
-        task.call = hub.guard(_state_of, call, task.name)
-    task.parent = current_task.get()
-    task.group = id(adding.group) if adding.group is not None else None
-    task.kinds = tuple(weakref.ref(type(one)) for one in (live, adding.group) if one is not None)
+        if is_plain_call(call.func, call.args, call.kwargs):
+            task.keep_plain_call(call.args, call.kwargs)
+            task.plain = parent is None and request is not None
+        else:
+            task.call = hub.guard(_state_of, call, task.name)
+    if group is None:
+        task.kinds = (weakref.ref(type(live)),)
+    else:
+        task.kinds = (weakref.ref(type(live)), weakref.ref(type(group)))
+        task.group = id(group)
     _records[live] = task
     if request is not None:
         request.tasks.append(task)
@@ -149,19 +168,33 @@ def _adopt(task: ScheduledTask) -> None:
         request.tasks.append(task)
 
 
-async def run(task: ScheduledTask, body: Body) -> None:
-    """Run a task whose turn has come, as the policy in force has it."""
+async def run(task: ScheduledTask, call: Callable[[Any], Awaitable[None]], live: Any) -> None:
+    """Run a task whose turn has come, as the policy in force has it.
+
+    Args:
+        task: the record.
+        call: the task object's own way to run.
+        live: the task object.
+    """
     __tracebackhide__ = True
     token = current_task.set(task)
     try:
         policy = hub.policy
         if policy is not None:
+            body = functools.partial(call, live)
             allowed = await _wait(policy.turn(task, body), task)
             if allowed is None:
                 task.dropped = True
                 return
-            body = allowed
-        await _run(task, body)
+            await _run(task, allowed)
+            return
+        hub.guard(start, task)
+        try:
+            await call(live)
+        except BaseException as error:
+            hub.guard(finish, task, error)
+            raise
+        hub.guard(finish, task, None)
     finally:
         try:
             current_task.reset(token)
@@ -198,7 +231,10 @@ def start(task: ScheduledTask) -> None:
     task.thread_name = threading.current_thread().name
     task.started_at = perf_counter()
     task.ended_at = None
-    _emit(task, TaskStarted(task))
+    if task.runs > 1 or task.request is None:
+        task.plain = False
+    if TaskStarted not in hub.unwanted:
+        _emit(task, TaskStarted(task))
 
 
 def is_func_of(task: ScheduledTask, func: object) -> bool:
@@ -235,12 +271,15 @@ def finish(task: ScheduledTask, error: BaseException | None) -> None:
     """Note how a task ended."""
     if task.started_at is not None:
         task.ended_at = perf_counter()
+    if error is None:
+        settle(task, "succeeded")
+        return
     outcome = outcome_of(error)
-    if error is not None and outcome == "failed":
+    if outcome == "failed":
         task.failure = failure_of(error)
         task.handler = handler_of(error, task.request.scope) if task.request else None
         task.error = error if hub.keeps_live else None
-    elif error is not None:
+    else:
         task.cancelled_from_outside = is_cancelled_from_outside(error)
     settle(task, outcome, error=error)
 
@@ -253,7 +292,11 @@ def settle(
 ) -> None:
     """Give a task its last outcome."""
     task.outcome = outcome
-    task.reason = reason
+    if outcome != "succeeded" or task.unstarted is not None:
+        task.plain = False
+        task.reason = reason
+    elif task.reason is not None:
+        task.reason = None
     _emit(task, TaskFinished(task, error))
 
 
@@ -266,8 +309,12 @@ def abort_group(group: Any) -> None:
 def end_group(group: Any) -> None:
     """A group ran to its end: what it ran in a way of its own, not as a task, stays unknown."""
     request = current_request.get()
-    if request is not None and all(task.finished for task in request.tasks):
-        return
+    if request is not None:
+        for task in request.tasks:
+            if not task.finished:
+                break
+        else:
+            return
     for task in _pending_in(group):
         task.bypassed = True
         task.reason = f"{type(group).__name__}.__call__ did not call the task object"
@@ -294,6 +341,11 @@ def _records_in(tasks: Iterable[Any]) -> Iterator[ScheduledTask]:
 
 def finish_request(request: RequestInfo) -> None:
     """A request is over: what it scheduled and nothing ran is skipped or lost."""
+    for task in request.tasks:
+        if task.outcome != "succeeded":
+            break
+    else:
+        return
     stopped = {task.group for task in request.tasks if task.outcome in ("failed", "cancelled")} - {
         None
     }

@@ -61,8 +61,8 @@ class RequestInfo:
     __slots__ = (
         "__weakref__",
         "_find_route",
+        "_root_path",
         "_route",
-        "_scope",
         "error",
         "error_delivered",
         "failure",
@@ -73,6 +73,7 @@ class RequestInfo:
         "recording",
         "response_complete",
         "response_status",
+        "scope",
         "tasks",
     )
 
@@ -84,13 +85,15 @@ class RequestInfo:
         number: int,
         recording: int = 0,
         scope: Mapping[str, Any] | None = None,
-        find_route: Callable[[], str | None] = lambda: None,
+        find_route: Callable[[Any, str], str | None] | None = None,
+        root_path: str = "",
     ) -> None:
         self.method: str = method
         self.path: str = path
         self.number: int = number
         self.recording: int = recording
-        self._scope = scope
+        self.scope: Mapping[str, Any] | None = scope
+        """The ASGI scope, until the application call is over."""
         self.response_status: int | None = None
         self.response_complete: bool = False
         self.finished: bool = False
@@ -98,14 +101,15 @@ class RequestInfo:
         self.failure: Failure | None = None
         self.error_delivered: bool = False
         self.tasks: list[ScheduledTask] = []
-        self._find_route: Callable[[], str | None] | None = find_route
+        self._find_route = find_route
+        self._root_path = root_path
         self._route: str | None = None
 
     @property
     def route(self) -> str | None:
         """The path template of the route that answered, such as `/items/{item_id}`."""
         if self._route is None and self._find_route is not None:
-            self._route = self._find_route()
+            self._route = self._find_route(self.scope, self._root_path)
         return self._route
 
     def belongs_to(self, scope: Mapping[str, Any]) -> bool:
@@ -114,17 +118,12 @@ class RequestInfo:
         Middleware may hand on a copy of the scope with, say, other headers; a copy still shares
         what the server or the application put there.
         """
-        mine = self._scope
+        mine = self.scope
         if mine is None:
             return False
         return scope is mine or any(
             key in scope and scope[key] is mine.get(key, self) for key in _SHARED
         )
-
-    @property
-    def scope(self) -> Mapping[str, Any] | None:
-        """The ASGI scope, until the application call is over."""
-        return self._scope
 
     def finish(self, error: BaseException | None, *, keep: bool = True) -> None:
         """Note that the application call is over, and let go of its scope.
@@ -136,7 +135,7 @@ class RequestInfo:
         if self.tasks:
             self.route  # noqa: B018 - the template is looked up while the scope is alive
         self._find_route = None
-        self._scope = None
+        self.scope = None
         self.error = error if keep else None
         self.finished = True
 
@@ -154,6 +153,32 @@ class ScheduledTask:
     and `kwargs` are the live objects.
     """
 
+    # Most tasks keep most of these, and setting each in every record would take time.
+    parent: ScheduledTask | None = None
+    failure: Failure | None = None
+    failure_seen: bool = False
+    handler: str | None = None
+    cancelled_from_outside: bool = False
+    reason: str | None = None
+    thread: Literal["loop", "worker"] | None = None
+    thread_name: str | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    runs: int = 0
+    dropped: bool = False
+    bypassed: bool = False
+    asserted: bool = False
+    injected: bool = False
+    unstarted: str | None = None
+    group: int | None = None
+    kinds: tuple[weakref.ref[type[Any]], ...] = ()
+    plain: bool = False
+    """Its call is a plain one, and nothing has happened with it but that it is on its way."""
+    _outcome: Outcome = "pending"
+    _error: BaseException | None = None
+    _call: CallState | None = None
+    _constants: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None
+
     def __init__(
         self,
         live: TaskObject,
@@ -165,34 +190,33 @@ class ScheduledTask:
         recording: int,
     ) -> None:
         self._live = weakref.ref(live)
-        self.name: str = describe_function(func_of(live))
-        self.shape: tuple[str, ...] = shape_of(live)
+        func = func_of(live)
+        self.name: str = describe_function(func)
+        self.shape: tuple[str, ...] = _shape(func, is_async=getattr(live, "is_async", False))
         self._params = params
         self.site: Site | None = site
         self.request: RequestInfo | None = request
         self.number: int = number
         self.recording: int = recording
-        self.parent: ScheduledTask | None = None
-        self._outcome: Outcome = "pending"
-        self._error: BaseException | None = None
-        self.failure: Failure | None = None
-        self.failure_seen: bool = False
-        self.handler: str | None = None
-        self.cancelled_from_outside: bool = False
-        self.call: CallState | None = None
-        self.reason: str | None = None
-        self.thread: Literal["loop", "worker"] | None = None
-        self.thread_name: str | None = None
-        self.started_at: float | None = None
-        self.ended_at: float | None = None
-        self.runs: int = 0
-        self.dropped: bool = False
-        self.bypassed: bool = False
-        self.asserted: bool = False
-        self.injected: bool = False
-        self.unstarted: str | None = None
-        self.group: int | None = None
-        self.kinds: tuple[weakref.ref[type[Any]], ...] = ()
+
+    @property
+    def call(self) -> CallState | None:
+        """The state of the call when it was scheduled, where a sink watches the session."""
+        if self._call is None and self._constants is not None:
+            from bgcheck.recorder.state import CallState
+
+            args, kwargs = self._constants
+            self._call = CallState(self.name, tuple(args), dict(kwargs), constant=True)
+        return self._call
+
+    @call.setter
+    def call(self, call: CallState | None) -> None:
+        self._call = call
+
+    def keep_plain_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Note that the task is a plain call with these arguments, which are all constants."""
+        self.plain = True
+        self._constants = (args, kwargs)
 
     @property
     def params(self) -> Params:
@@ -301,10 +325,19 @@ def _read_by_test() -> bool:
     return not reader.startswith("bgcheck.") or reader in _ON_BEHALF_OF_TESTS
 
 
+_ASYNC: Final = ("async-task",)
+_DEF: Final = ("def-task",)
+
+
 def shape_of(live: TaskObject) -> tuple[str, ...]:
     """Tell what kind of callable a task has: `async-task` or `def-task`, `partial`, ..."""
-    func = func_of(live)
-    shape = ["async-task" if getattr(live, "is_async", False) else "def-task"]
+    return _shape(func_of(live), is_async=getattr(live, "is_async", False))
+
+
+def _shape(func: object, *, is_async: bool) -> tuple[str, ...]:
+    if type(func) is types.FunctionType:
+        return _ASYNC if is_async else _DEF
+    shape = [*(_ASYNC if is_async else _DEF)]
     if isinstance(func, functools.partial):
         shape.append("partial")
         func = func.func
