@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401 - the inner sessions find it imported
+
 import anyio
 import pytest
 
@@ -23,6 +25,13 @@ def test_it(bgtasks):
         client.post("/orders")
         gate.drain()
 """
+ASYNCIO = """
+def test_it():
+    options = {"use_uvloop": False}
+    with TestClient(app, backend_options=options, raise_server_exceptions=False) as client:
+        client.post("/orders")
+"""
+"""anyio 3 takes uvloop where it is installed."""
 TRIO = """
 def test_it():
     with TestClient(app, backend="trio", raise_server_exceptions=False) as client:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgcheck.checks.event_loop_blocking import BlockingCallOnLoop, BlockingDatabaseCall
+from bgcheck.checks.event_loop_handles import HandleLeftOpen, LoopObjectFromThread
+from bgcheck.checks.event_loop_held import LoopBlocked
+from bgcheck.checks.event_loop_leftovers import OrphanAsyncioTask, OrphanThread
 from bgcheck.checks.event_loop_misuse import NestedEventLoop, NoLoopInThread
 
 if TYPE_CHECKING:
@@ -13,6 +16,11 @@ if TYPE_CHECKING:
 CHECKS: tuple[type[Check], ...] = (
     BlockingCallOnLoop,
     BlockingDatabaseCall,
+    LoopBlocked,
+    LoopObjectFromThread,
     NoLoopInThread,
     NestedEventLoop,
+    OrphanAsyncioTask,
+    OrphanThread,
+    HandleLeftOpen,
 )

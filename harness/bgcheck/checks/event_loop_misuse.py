@@ -81,16 +81,25 @@ class NestedEventLoop(LoopCheck):
         """Report what was started; the error that comes of it needs no finding of its own."""
         task = event.task
         entered = self._entered.pop(task, None)
-        if entered is None:
-            return
-        call, line = entered
-        lines: list[tuple[str, str | Site]] = [("calls", call), ("at", line)]
         error = next((one for one in _causes(event.error) if _says(one, _NESTED)), None)
-        if error is not None:
-            lines.append(("error", f"{type(error).__name__}: {_first_line(error)}"))
-        yield self.found(
-            f"{task.name} starts an event loop inside a running one: it calls {call}.",
-            lines,
+        if entered is not None:
+            call, line = entered
+            lines: list[tuple[str, str | Site]] = [("calls", call), ("at", line)]
+            yield self._found(task, f"it calls {call}", lines, error)
+        elif error is not None and task.thread == "loop":
+            yield self._found(task, _first_line(error), [], error)
+
+    def _found(
+        self,
+        task: ScheduledTask,
+        what: str,
+        lines: list[tuple[str, str | Site]],
+        error: BaseException | None,
+    ) -> Finding:
+        """Make the finding; it explains the failure that came of it."""
+        return self.found(
+            f"{task.name} starts an event loop inside a running one: {what}.",
+            [*lines, *(_evidence(error) if error is not None else ())],
             task=task,
             covers=[task] if error is not None else (),
         )

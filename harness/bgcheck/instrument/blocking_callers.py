@@ -88,6 +88,22 @@ def caller(*, direct: bool = False, loops: bool = False) -> Caller | None:
     return Caller(_site(inner), _name(inner), any(map(is_database, packages)))
 
 
+def user_line(machinery: frozenset[str]) -> Site | None:
+    """Return the line of user code that makes a call itself, or by these packages only.
+
+    Args:
+        machinery: packages between user code and what is called.
+    """
+    for frame in frames():
+        module = str(frame.f_globals.get("__name__", ""))
+        package = module.partition(".")[0]
+        if module == _TASKS:
+            return None
+        if package not in machinery and package != "bgcheck":
+            return _site(frame) if is_user_file(frame.f_code.co_filename) else None
+    return None
+
+
 def _site(frame: FrameType) -> Site:
     return Site(frame.f_code.co_filename, frame.f_lineno, _qualified(frame))
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+_COMPILED = (".pyx", ".pxd", ".pxi")
+"""Sources of Cython: a traceback has their paths as they were where the library was built."""
 
 
 @functools.cache
@@ -30,7 +32,7 @@ def is_user_file(file: str) -> bool:
         >>> is_user_file(functools.__file__), is_user_file("<string>")
         (False, False)
     """
-    if file.startswith("<"):
+    if file.startswith("<") or file.endswith(_COMPILED):
         return False
     return not file.startswith(_foreign_folders()) and _INSTALLED.isdisjoint(file.split(os.sep))
 

@@ -1,0 +1,131 @@
+"""Measure how long each step of an async task, from one `await` to the next, computes.
+
+What counts is CPU time of the thread, not time on the wall: a busy machine takes no CPU time from
+anybody. Collections of garbage are left out, since they fall on whoever runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Generator
+from time import thread_time
+from typing import TYPE_CHECKING, Any, Final
+
+from bgcheck.events import LoopHeld
+from bgcheck.instrument import tasks
+from bgcheck.instrument.garbage import collections, unwatch, watch
+from bgcheck.instrument.hub import hub
+from bgcheck.instrument.patches import Patches
+from bgcheck.recorder.record import ScheduledTask, Site
+from bgcheck.recorder.usercode import is_user_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONG: Final = 0.1
+"""Seconds of CPU time that are long, as asyncio's debug mode has it."""
+
+TRACED: Final = 5
+"""How much longer a step may take while a debugger or a coverage tool traces each line."""
+
+_patches = Patches()
+_users = 0
+
+
+def install() -> None:
+    """Measure tasks from now on; each call needs one of `uninstall`."""
+    global _users
+    _users += 1
+    if _users == 1:
+        _patches.wrap(tasks, "run", _wrap_run)
+        watch()
+
+
+def uninstall() -> None:
+    """Measure no more once the last user is gone."""
+    global _users
+    _users -= 1
+    if _users == 0:
+        _patches.restore()
+        unwatch()
+
+
+def _wrap_run(original: Callable[..., Any]) -> Any:
+    @functools.wraps(original)
+    async def run(task: ScheduledTask, call: Callable[[Any], Any], live: Any) -> None:
+        __tracebackhide__ = True
+        if hub.watched and task.shape[0] == "async-task":
+            call = functools.partial(_measured, task, call)
+        await original(task, call, live)
+
+    return run
+
+
+async def _measured(task: ScheduledTask, call: Callable[[Any], Any], live: Any) -> None:
+    __tracebackhide__ = True
+    awaitable: Any = call(live)
+    if hasattr(awaitable, "send") and hasattr(awaitable, "throw"):
+        await _Steps(task, awaitable)
+    else:
+        await awaitable
+
+
+class _Steps:
+    """Drives a coroutine as `await` does, and measures each step."""
+
+    def __init__(self, task: ScheduledTask, coroutine: Any) -> None:
+        self._task = task
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        __tracebackhide__ = True
+        sent: Any = None
+        error: BaseException | None = None
+        while True:
+            since = _line_of(self._coroutine)
+            began, collected = thread_time(), collections.seconds
+            try:
+                if error is None:
+                    yielded = self._coroutine.send(sent)
+                else:
+                    yielded = self._coroutine.throw(error)
+            except StopIteration:
+                return
+            finally:
+                error = sent = None  # no cycle of an error and its own frames
+                seconds = thread_time() - began - (collections.seconds - collected)
+                if seconds > LONG:
+                    hub.guard(self._note, seconds, since)
+            try:
+                sent = yield yielded
+            except GeneratorExit:
+                self._coroutine.close()
+                raise
+            except BaseException as thrown:
+                error = thrown
+
+    def _note(self, seconds: float, since: tuple[Any, int] | None) -> None:
+        if seconds > LONG * (TRACED if sys.gettrace() is not None else 1):
+            until = _site(_line_of(self._coroutine))
+            event = LoopHeld(self._task, seconds, _site(since), until)
+            hub.emit(event, self._task.recording)
+
+
+def _line_of(coroutine: Any) -> tuple[Any, int] | None:
+    """Return code and line of the innermost user code that a coroutine stands in."""
+    found = None
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is not None and is_user_file(frame.f_code.co_filename):
+            found = frame.f_code, frame.f_lineno
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    return found
+
+
+def _site(line: tuple[Any, int] | None) -> Site | None:
+    if line is None:
+        return None
+    code, number = line
+    function = getattr(code, "co_qualname", code.co_name).rpartition("<locals>.")[2]
+    return Site(code.co_filename, number, function)
