@@ -102,7 +102,6 @@ class Check:
         way_out: what to do about it, in one sentence.
         instruments: modules of `bgcheck.instrument` that it needs, besides the tasks and requests:
             each has `install()` and `uninstall()`.
-        needs: a module without which it has nothing to see; it sleeps until that is imported.
     """
 
     code: ClassVar[str]
@@ -111,7 +110,6 @@ class Check:
     summary: ClassVar[str]
     way_out: ClassVar[str]
     instruments: ClassVar[tuple[str, ...]] = ()
-    needs: ClassVar[str | None] = None
 
     @classmethod
     def unsupported(cls) -> str | None:

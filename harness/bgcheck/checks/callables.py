@@ -109,6 +109,7 @@ class LateBinding(Check):
         if captured:
             self._captured[event.task] = captured
 
+    @unless_plain
     def on_task_started(self, event: TaskStarted) -> Iterator[Finding]:
         """Compare when the first task of a request starts: later, tasks may rebind on purpose."""
         if event.task.request is not None and self._captured:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bgcheck import events
-from bgcheck.checks.base import Check, Finding, sees_plain
+from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.relevance import has_use_for_plain, sleeps
 from bgcheck.instrument.hub import hub
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ class Engine:
 
     def wake(self) -> None:
         """Look anew at which checks have something to see, now that a module was imported."""
-        awake = [one for one in self.checks if one.needs is None or one.needs in sys.modules]
-        self._handlers = _handlers_of(awake)
+        self._handlers = _handlers_of(self.checks)
         self._plain_handlers = {
-            kind: tuple(filter(sees_plain, handlers)) for kind, handlers in self._handlers.items()
+            kind: tuple(one for one in handlers if has_use_for_plain(one, kind))
+            for kind, handlers in self._handlers.items()
         }
         self.unwanted: frozenset[type] = _UNEVENTFUL.difference(self._handlers)
 
@@ -202,7 +202,7 @@ def _handlers_of(checks: Iterable[Check]) -> dict[type, tuple[Handler, ...]]:
     found: defaultdict[type, list[Handler]] = defaultdict(list)
     for check in checks:
         for name, kind in _EVENTS.items():
-            if hasattr(check, name):
+            if hasattr(check, name) and not sleeps(check, kind):
                 found[kind].append(getattr(check, name))
     return {kind: tuple(handlers) for kind, handlers in found.items()}
 

@@ -166,7 +166,7 @@ class TaskRanTwice(Check):
     way_out = "Make the BackgroundTasks, the task and the response anew in each request."
 
     def __init__(self) -> None:
-        self._runs: IdentityMap[tuple[int, str]] = IdentityMap()
+        self._runs: IdentityMap[tuple[int, tuple[str, str, int]]] = IdentityMap()
 
     def on_task_started(self, event: TaskStarted) -> Iterator[Finding]:
         """Count the runs of the object itself, over all requests and tests."""
@@ -174,14 +174,15 @@ class TaskRanTwice(Check):
         if task.request is None:
             return
         live = task.live
-        runs, first = self._runs.get(live, (0, str(task.request)))
+        request = task.request
+        runs, first = self._runs.get(live, (0, (request.method, request.path, request.number)))
         self._runs[live] = (runs + 1, first)
         if runs:
             yield self.found(
                 f"the same task object of {task.name} ran more than once.",
                 [
                     ("this run", f"its {ordinal(runs + 1)}, {task.request}"),
-                    ("first run", first),
+                    ("first run", f"{first[0]} {first[1]}, {ordinal(first[2])} request"),
                 ],
                 task=task,
             )

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from bgcheck.checks.engine import Engine
 from bgcheck.checks.patterns import patterns_of
+from bgcheck.checks.relevance import awaited_modules
 from bgcheck.checks.selection import Selection, best_match
 from bgcheck.checks.suppress import is_ignored_by_comment, is_ignored_by_path, relative_to
 from bgcheck.instrument.hub import hub
+from bgcheck.instrument.imports import ImportHooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,12 +58,20 @@ class CheckSession:
     def instruments(self) -> Iterator[None]:
         """Turn on what the checks need beyond tasks and requests, for a block."""
         needed = dict.fromkeys(name for check in self.engine.checks for name in check.instruments)
+        hooks = ImportHooks()
+        hooks.install(dict.fromkeys(awaited_modules(self.engine.checks), self._imported))
         with ExitStack() as stack:
+            stack.callback(hooks.uninstall)
             for name in needed:
                 module = importlib.import_module(f"bgcheck.instrument.{name}")
                 module.install()
                 stack.callback(module.uninstall)
             yield
+
+    def _imported(self, module: object) -> None:
+        """Wake the checks that have waited for a module."""
+        hub.guard(self.engine.wake)
+        hub.refresh()
 
     def kept(self, findings: Iterable[Finding], ignored: Sequence[str]) -> list[Finding]:
         """Drop the findings that the user has silenced.
