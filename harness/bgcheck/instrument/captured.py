@@ -44,10 +44,12 @@ class FunctionPatches(Patches):
 
     def restore(self) -> None:
         """Put every original back, also where a wrapper was imported by name since."""
-        super().restore()
+        # what a wrapper wraps by now, rather than what it did at first: a clock that has replaced
+        # itself in there since is gone
         for holder, held in list(_holders(self._wrappers)):
             setattr(holder, held, vars(holder)[held].__wrapped__)
         self._wrappers.clear()
+        super().restore()
 
 
 def _same(wrapper: Any, original: Any) -> Any:
