@@ -79,7 +79,7 @@ def path_to(function: Function, line: int) -> Iterator[ast.AST]:
     path: list[ast.AST] = [function]
     node: ast.AST | None = function
     while node is not None:
-        node = next((inner for inner in _blocks(node) if _holds(inner, line)), None)
+        node = next((inner for inner in _blocks(node) if holds(inner, line)), None)
         if node is not None:
             path.append(node)
     yield from reversed(path)
@@ -92,9 +92,10 @@ def _blocks(node: ast.AST) -> Iterator[ast.AST]:
             yield child
 
 
-def _holds(node: ast.AST, line: int) -> bool:
+def holds(node: ast.AST, line: int) -> bool:
+    """Whether a line is in a statement."""
     if isinstance(node, ast.match_case):
-        return any(_holds(inner, line) for inner in node.body)
+        return any(holds(inner, line) for inner in node.body)
     first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
     return bool(first <= line <= last)
 
@@ -114,7 +115,7 @@ def _taken_by(
 
 
 def _is_in(body: Sequence[ast.stmt], line: int) -> bool:
-    return any(_holds(statement, line) for statement in body)
+    return any(holds(statement, line) for statement in body)
 
 
 def _clause_for(node: ast.Try, kinds: Sequence[str], around: tuple[ast.AST, ...]) -> Handler | None:
@@ -173,7 +174,7 @@ def drops(handler: Handler, *, result_is_dropped: bool) -> bool:
         and not any(isinstance(node, ast.ExceptHandler) for node in handler.around)
         and not _is_in_finally(handler)
         and not _is_seen_by_result(handler)
-        and not _is_retry(handler)
+        and not is_retry(handler)
     )
 
 
@@ -218,7 +219,7 @@ def _body_of(function: ast.AST) -> list[ast.stmt]:
     return body
 
 
-def _is_retry(handler: Handler) -> bool:
+def is_retry(handler: Handler) -> bool:
     """Whether it is in a loop that a success leaves, and the exception does not."""
     loop = next((node for node in handler.around if isinstance(node, _LOOPS)), None)
     if loop is None or any(isinstance(each, (ast.Break, ast.Return)) for each in handler.body):

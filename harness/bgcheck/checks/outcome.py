@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.outcome_retries import RepeatedSideEffect, UnboundedRetry
 from bgcheck.checks.outcome_swallowed import CancellationSwallowed, ExceptionSwallowed
 from bgcheck.checks.outcome_unawaited import NeverAwaited, OrphanTaskException
 from bgcheck.recorder.failure import Failure, related
@@ -203,4 +204,6 @@ CHECKS: tuple[type[Check], ...] = (
     HttpExceptionInTask,
     ExitInTask,
     OrphanTaskException,
+    UnboundedRetry,
+    RepeatedSideEffect,
 )

@@ -68,7 +68,8 @@ class ExceptionSwallowed(ExceptionCheck):
 
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Judge what the task has handled."""
-        yield from self._judge(event.task)
+        if self._handled:
+            yield from self._judge(event.task)
 
     def on_session_finished(self, event: SessionFinished) -> Iterator[Finding]:
         """Judge what came after that."""
@@ -125,6 +126,8 @@ class CancellationSwallowed(ExceptionCheck):
         """Keep it if the task ended in another way, still asked to cancel."""
         from bgcheck.instrument.cancellation import cancelled_runner  # loaded when it is on
 
+        if not self._handled:
+            return
         task = event.task
         handled = self._handled.pop(task, {})
         if task.outcome in ("succeeded", "failed") and not task.injected:
@@ -133,6 +136,8 @@ class CancellationSwallowed(ExceptionCheck):
 
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Name the handler."""
+        if not self._ended:
+            return
         task = event.task
         for site, line, kinds in self._ended.pop(task, []):
             handler = handler_of(site, line, (*kinds, *_TAKES_CANCELLED))
