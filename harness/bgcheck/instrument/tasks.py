@@ -67,30 +67,28 @@ def schedule(
     known = find(live)
     if known is not None and known.recording == hub.recording_number:
         return known
-    if made_by is None or hasattr(live, "func"):
-        call = _call_of(live)
-    else:
-        call = Call(made_by, args, kwargs)
+    made = None if made_by is None or hasattr(live, "func") else Call(made_by, args, kwargs)
     try:
         site = schedule_site(live, adding.group)
     except Exception as error:  # any bug of bgcheck
         hub.note(error)
         site = None
-    return _record(live, call, site)
+    return _record(live, site, made)
 
 
 def _call_of(live: Any) -> Call | None:
     return Call(live.func, live.args, live.kwargs) if hasattr(live, "func") else None
 
 
-def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
+def _record(live: Any, site: Site | None, made: Call | None = None) -> ScheduledTask:
+    """Make a record; `made` is the call that counts where the object has no `func`."""
     group = adding.group
     request = current_request.get()
     if request is None and group is not None:
         request = _group_requests.get(group)
     task = ScheduledTask(
         live,
-        params=_params_of(call) if hub.keeps_live else None,
+        params=_params_of(live, made) if hub.keeps_live else None,
         site=site,
         request=request,
         number=next(hub.task_numbers),
@@ -99,12 +97,12 @@ def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
     parent = current_task.get()
     if parent is not None:
         task.parent = parent
-    if hub.watched and call is not None and hasattr(live, "func"):
-        if is_plain_call(call.func, call.args, call.kwargs):
-            task.keep_plain_call(call.args, call.kwargs)
+    if hub.watched and hasattr(live, "func"):
+        if is_plain_call(live.func, live.args, live.kwargs):
+            task.keep_plain_call(live.args, live.kwargs)
             task.plain = parent is None and request is not None
         else:
-            task.call = hub.guard(_state_of, call, task.name)
+            task.call = hub.guard(_state_of, live, task.name)
     if group is None:
         task.kinds = (weakref.ref(type(live)),)
     else:
@@ -117,15 +115,16 @@ def _record(live: Any, call: Call | None, site: Site | None) -> ScheduledTask:
     return task
 
 
-def _params_of(call: Call | None) -> Params:
+def _params_of(live: Any, made: Call | None) -> Params:
+    call = made or _call_of(live)
     if call is None:
         return Params()
     params = hub.guard(take_params, call.func, call.args, call.kwargs)
     return Params() if params is None else params
 
 
-def _state_of(call: Call, name: str) -> CallState:
-    return capture_call(call.func, call.args, call.kwargs, name=name)
+def _state_of(live: Any, name: str) -> CallState:
+    return capture_call(live.func, live.args, live.kwargs, name=name)
 
 
 def _emit(task: ScheduledTask, event: TaskScheduled | TaskStarted | TaskFinished) -> None:
@@ -146,9 +145,9 @@ def reached(live: Any) -> ScheduledTask | None:
     if task is not None and task is current_task.get() and not task.finished:
         return None
     if task is None:  # made while nothing was recorded: where is not known any more
-        task = _record(live, _call_of(live), None)
+        task = _record(live, None)
     elif not _is_of_this_recording(task):
-        task = _record(live, _call_of(live), task.site)
+        task = _record(live, task.site)
     if task.request is None:
         _adopt(task)
     return task
