@@ -382,6 +382,14 @@ def test_sites_that_only_a_run_can_tell(shop: Project) -> None:
     result.stdout.no_fnmatch_line("bgcheck: not counted*")
 
 
+def test_line_in_the_middle_of_a_call(shop: Project) -> None:
+    call = "(\n        tasks\n        .add_task(boom)\n    )"
+    (shop.path / "shop.py").write_text(SHOP.replace("tasks.add_task(boom)", call))
+    shop.run("--bgcheck-coverage", "--bgcheck-json=r.jsonl")
+    assert sites_of(shop)[0] == ("shop.py:20", 1, 1, 1, 0)
+    assert len(sites_of(shop)) == 4
+
+
 def test_scheduled_and_never_ran(shop: Project) -> None:
     shop.write(
         test_shop="""

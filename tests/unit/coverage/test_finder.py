@@ -208,6 +208,18 @@ def test_module_by_the_name_of_a_library(tmp_path: Path) -> None:
     assert [(site.line, site.certain) for site in sites] == [(6, True)]
 
 
+def test_absolute_name_is_no_neighbour_in_a_package(tmp_path: Path) -> None:
+    create = "def create(jobs: Jobs):\n    jobs.add_task(print)"
+    sites = sites_of(
+        tmp_path,
+        shop__init="",
+        shop__vendor="from fastapi import BackgroundTasks as Jobs",
+        shop__main=f"from vendor import Jobs\n{create}",
+        shop__more=f"from shop.vendor import Jobs\n{create}",
+    )
+    assert [(site.file.name, site.certain) for site in sites] == [("more.py", True)]
+
+
 def test_names_of_modules_that_are_not_under_test(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "types.py").write_text("from fastapi import BackgroundTasks as Tasks\n")
