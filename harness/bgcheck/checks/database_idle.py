@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from bgcheck.checks.database_base import DatabaseCheck, Evidence
 from bgcheck.checks.database_connections import opened
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from bgcheck.events import BlockingCall, StatementFinished, StatementStarted, TaskWaits
     from bgcheck.recorder.database import ConnectionInfo
     from bgcheck.recorder.record import ScheduledTask, Site
+
+_THREADS: Final = ("threading.", "queue.", "Future.")
+"""Waits for other threads."""
 
 
 class IdleInTransaction(DatabaseCheck):
@@ -44,8 +47,8 @@ class IdleInTransaction(DatabaseCheck):
             self._used.setdefault(event.task, {})[event.connection] = False
 
     def on_blocking_call(self, event: BlockingCall) -> Iterator[Finding]:
-        """Judge a wait of the thread."""
-        if not event.database:
+        """Judge a wait of the thread. Another thread may well work for the same transaction."""
+        if not event.database and not event.waits_in.startswith(_THREADS):
             yield from self._waits(event.task, event.call, event.line)
 
     def on_task_waits(self, event: TaskWaits) -> Iterator[Finding]:
