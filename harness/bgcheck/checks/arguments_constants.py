@@ -65,6 +65,8 @@ class MutatedByTask(Check):
     def on_task_finished(self, event: TaskFinished) -> None:
         """Note what changed, and which names of modules lead to it."""
         task = event.task
+        if task.call is None or task.call.constant:
+            return
         found = changes_by(task)
         data = data_of(task) if found else {}
         suspects = [
@@ -77,6 +79,8 @@ class MutatedByTask(Check):
 
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Leave out stores, as the sources of the modules tell them."""
+        if not self._suspects:
+            return
         task = event.task
         found: dict[_Name, list[Change]] = {}
         for change, names in self._suspects.pop(task, ()):

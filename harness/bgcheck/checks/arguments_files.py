@@ -66,6 +66,8 @@ class ClosedFile(Check):
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Look for the error that a file written in C raises."""
         task = event.task
+        if event.error is None or not self._closed:
+            return
         if task in self._told or task not in self._closed or not _says_closed(event.error):
             return
         site = task.failure.site if task.failure is not None else None
@@ -117,8 +119,8 @@ class ExhaustedFile(Check):
     def on_task_started(self, event: TaskStarted) -> None:
         """Note the files written in C that are at their end; no call of theirs can be watched."""
         task = event.task
-        func = function_of(task)
-        if func is None or not has_objects(task):
+        func = function_of(task) if has_objects(task) else None
+        if func is None:
             return
         code = func.__code__
         suspects = [
@@ -132,6 +134,8 @@ class ExhaustedFile(Check):
 
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Read in the source of the task whether it reads such a file without rewinding."""
+        if not self._suspects:
+            return
         for suspect in self._suspects.pop(event.task, ()):
             line = suspect.line_of_read()
             if line is not None:

@@ -155,6 +155,8 @@ class OneShotIterator(Check):
 
     def on_task_started(self, event: TaskStarted) -> Iterator[Finding]:
         """Compare."""
+        if not self._scheduled:
+            return
         task = event.task
         before = self._scheduled.get(task)
         if before is None or task.request is None:

@@ -62,6 +62,8 @@ class ResponseChangedAfterSend(Check):
 
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Compare."""
+        if not self._sent:
+            return
         task = event.task
         before = self._sent.pop(task, None)
         now = dict(_heads(task)) if before is not None else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import weakref
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from bgcheck.events import OutputCaptured, RecordLogged, TaskScheduled, TestStarted
     from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
+    from bgcheck.recorder.state import CallState
 
 SHORTEST: Final = 6
 """Characters that a secret has at least: what is shorter appears by chance."""
@@ -32,6 +34,7 @@ _HARMLESS: Final = frozenset({"page", "next", "cursor", "sync", "continuation", 
 """What makes a token no secret."""
 
 
+@functools.lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Whether a name says that its value is a secret.
 
@@ -137,6 +140,8 @@ def secret_key(secret: _Secret) -> tuple[str, str]:
 
 
 def _secrets(task: ScheduledTask) -> Iterator[tuple[str, str]]:
+    if task.call is None or not _may_hold_text(task.call):
+        return
     for path, value in leaves_of(task):
         if isinstance(value, str) and is_secret_name(_last_name(path)) and _is_distinct(value):
             yield path, value
@@ -147,6 +152,19 @@ def _secrets(task: ScheduledTask) -> Iterator[tuple[str, str]]:
                 yield path, inner
 
 
+def _may_hold_text(call: CallState) -> bool:
+    """Whether there is more among the arguments than numbers and short words."""
+    return any(
+        not isinstance(state, str) or len(state) >= SHORTEST
+        for state in (*call.args, *call.kwargs.values())
+        if type(state) not in _NUMBERS
+    )
+
+
+_NUMBERS: Final = frozenset({int, float, bool, type(None)})
+
+
+@functools.lru_cache(maxsize=1024)
 def _last_name(path: str) -> str:
     """Return the last name of a path: `password` of `user['password']` and `user.password[0]`."""
     names = re.findall(r"[A-Za-z_][\w-]*", path)

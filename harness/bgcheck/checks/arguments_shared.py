@@ -123,6 +123,8 @@ class MutableDefault(Check):
 
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Compare them."""
+        if not self._before:
+            return
         task = event.task
         before = self._before.pop(task, None)
         func = function_of(task) if before is not None else None
