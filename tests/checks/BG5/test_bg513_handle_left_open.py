@@ -98,7 +98,8 @@ def test_filters_are_as_before(lab: Lab) -> None:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             TestClient(app).post("/orders")
-        assert [str(one.message) for one in seen] == ["careful"]
+        texts = [str(one.message) for one in seen if one.category is ResourceWarning]
+        assert texts == ["careful"]
     """
     lab.assert_silent(task("warnings.warn('careful', ResourceWarning)"), test=test)
 
