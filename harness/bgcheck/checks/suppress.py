@@ -84,8 +84,16 @@ def _matches(path: str, pattern: str) -> bool:
 
 def relative_to(file: str, root: str) -> str:
     """Write a file relative to the rootdir where it lies inside it, with forward slashes."""
+    absolute = os.path.isabs(file) and os.path.isabs(root)  # else it depends on where we are
+    return _known_relative_to(file, root) if absolute else _relative_to(file, root)
+
+
+def _relative_to(file: str, root: str) -> str:
     try:
         short = os.path.relpath(file, root)
     except ValueError:  # another drive
         return file
     return file if short.startswith("..") else PurePath(short).as_posix()
+
+
+_known_relative_to = functools.lru_cache(maxsize=1024)(_relative_to)

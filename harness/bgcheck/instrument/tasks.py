@@ -37,9 +37,12 @@ _group_requests: IdentityMap[RequestInfo] = IdentityMap()
 
 
 class _Adding(threading.local):
-    """The group whose `add_task` is on the stack of this thread."""
+    """The group whose `add_task` is on the stack of this thread, and the thread itself."""
 
     group: object = None
+
+    def __init__(self) -> None:
+        self.thread = threading.current_thread()
 
 
 adding: _Adding = _Adding()
@@ -227,7 +230,7 @@ def start(task: ScheduledTask) -> None:
     task.runs += 1
     task.outcome = "running"
     task.thread = "loop"
-    task.thread_name = threading.current_thread().name
+    task.thread_name = adding.thread.name
     task.started_at = perf_counter()
     task.ended_at = None
     if task.runs > 1 or task.request is None:
