@@ -7,6 +7,7 @@ handler when a failed task goes that nobody asked. What still lives in the end s
 from __future__ import annotations
 
 import functools
+import os
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _BETWEEN: Final = frozenset({"asyncio", "bgcheck", "functools", "uvloop"})
 """Packages between user code and the loop, which start no asyncio task of their own."""
+
+_OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 _patches = Patches()
 _hooks = ImportHooks()
@@ -80,8 +83,8 @@ def _wrap_create_task(original: Callable[..., Any]) -> Callable[..., Any]:
         __tracebackhide__ = True
         made = original(self, *args, **kwargs)
         trace = getattr(made, "_source_traceback", None)
-        if trace and trace[-1].filename == __file__:
-            del trace[-1]  # debug mode shows where a task was made
+        if trace:  # debug mode shows where a task was made
+            trace[:] = [line for line in trace if not line.filename.startswith(_OWN)]
         if hub.sinks and current_task.get() is not None:
             hub.guard(_follow, made)
         return made

@@ -55,7 +55,7 @@ def _observed(original: Callable[[Any], None]) -> Any:
                 hub.guard(_dropped, coroutine)
             return object.__new__(cls)
 
-        __init__ = staticmethod(original)
+        __init__ = staticmethod(original)  # pyright: ignore[reportAssignmentType]
 
     return Observed
 

@@ -34,7 +34,6 @@ def app_with(body: str) -> str:
 FAULTY = {
     "dropped at once": "asyncio.create_task(mail())\nawait let_go()",
     "a variable": "child = asyncio.create_task(mail())\nawait let_go()",
-    "after the task": "kept.append(asyncio.create_task(mail(20)))",
     "kept by the app": "kept.append(asyncio.create_task(mail()))\nawait let_go()",
     "kept until it is done": (
         "child = asyncio.create_task(mail())\nkept.append(child)\n"
@@ -73,6 +72,17 @@ def finding_type(finding: dict[str, object]) -> str:
     text = str(dict(evidence)["error"])
     assert text.endswith("MailError: no server")
     return text.partition(":")[0]
+
+
+def test_after_the_task(lab: Lab) -> None:
+    body = "kept.append(asyncio.create_task(mail(20)))"
+    test = """
+    def test_it():
+        with TestClient(app) as client:
+            client.post("/orders")
+            client.portal.call(let_go, 30)
+    """
+    assert "BG209" in lab.run(app_with(body), test=test, select="BG2").codes
 
 
 def test_a_child_of_a_child(lab: Lab) -> None:
@@ -132,7 +142,7 @@ def test_uvloop(lab: Lab) -> None:
 SILENT = {
     "awaited": "try:\n    await asyncio.create_task(mail())\nexcept MailError:\n    print('no')",
     "gathered": (
-        "try:\n    await asyncio.gather(mail(), mail(3))\nexcept MailError:\n    print('no')"
+        "try:\n    await asyncio.gather(mail(), mail())\nexcept MailError:\n    print('no')"
     ),
     "gathered with results": "print(await asyncio.gather(mail(), return_exceptions=True))",
     "looked at": (
