@@ -41,7 +41,7 @@ class _Started:
             work.append(_Work(event.kind, live, event.name, event.line))
 
     def pop(self, task: ScheduledTask) -> list[_Work]:
-        return self._work.pop(task, [])
+        return self._work.pop(task, []) if self._work else []  # most tasks start nothing
 
 
 class OrphanAsyncioTask(Check):
@@ -115,7 +115,7 @@ class OrphanThread(Check):
 
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Report threads and executors that still run when the test's body is over."""
-        for work in self._left.pop(event.task, ()):
+        for work in self._left.pop(event.task, ()) if self._left else ():
             if _is_running(work):
                 yield self._found(event.task, work)
 

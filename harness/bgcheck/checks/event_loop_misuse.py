@@ -80,7 +80,7 @@ class NestedEventLoop(LoopCheck):
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Report what was started; the error that comes of it needs no finding of its own."""
         task = event.task
-        entered = self._entered.pop(task, None)
+        entered = self._entered.pop(task, None) if self._entered else None
         error = next((one for one in _causes(event.error) if _says(one, _NESTED)), None)
         if entered is not None:
             call, line = entered
