@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from operator import truediv
 
 from fastapi import BackgroundTasks, FastAPI
 
@@ -80,7 +79,7 @@ async def _asgi_requests(number: int) -> None:
             "type": "http", "method": "POST", "path": "/items/42", "headers": [],
             "query_string": b"", "root_path": "", "http_version": "1.1", "asgi": {"version": "3.0"},
         }  # fmt: skip
-        await app(scope, receive, send)  # type: ignore[arg-type]
+        await app(scope, receive, send)
 
 
 def client_requests(number: int) -> None:
@@ -116,7 +115,8 @@ def measure(requests: Callable[[int], None], number: int, rounds: int) -> dict[s
 
 def ratio(times: dict[str, list[float]], mode: str) -> float:
     """Return the median ratio of a mode to bare, round by round."""
-    return statistics.median(map(truediv, times[mode], times["bare"]))
+    pairs = zip(times[mode], times["bare"], strict=True)
+    return statistics.median(ours / bare for ours, bare in pairs)
 
 
 def main() -> int:
