@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from bgcheck.instrument.imports import ImportHooks
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -125,16 +127,40 @@ def resolve(config: pytest.Config) -> Options:
 def start(config: pytest.Config) -> None:
     """Run the checks in this session, unless they are off, or only help is asked for.
 
+    With nothing but defaults they begin when Starlette is imported: a session without it pays
+    for none of them.
+
     Raises:
         pytest.UsageError: an option is wrong.
     """
     if config.option.help or config.option.version:
         return
     options = resolve(config)
-    if options.mode != "off":
-        from bgcheck.watch import watch
+    if options.mode == "off":
+        return
+    if options == Options() and not hands_tests_out(config):
+        hooks = ImportHooks()
+        hooks.install({"starlette.background": lambda _: _begin_late(config, options)})
+        config.add_cleanup(hooks.uninstall)
+    else:
+        _begin(config, options)
 
-        watch(config, options)
+
+def _begin(config: pytest.Config, options: Options) -> None:
+    from bgcheck.watch import watch
+
+    watch(config, options)
+
+
+def _begin_late(config: pytest.Config, options: Options) -> None:
+    from bgcheck.instrument.hub import hub  # not needed by a session without a framework
+
+    hub.guard(_begin, config, options)
+
+
+def hands_tests_out(config: pytest.Config) -> bool:
+    """Whether workers of xdist run the tests, and this process takes their results."""
+    return bool(config.getoption("tx", None)) or bool(config.getoption("numprocesses", None))
 
 
 class _Resolver:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from bgcheck.runner.blocks import Mode
     from bgcheck.runner.controls import BackgroundTasksLog
 
+RUNNING: pytest.StashKey[pytest.Item | None] = pytest.StashKey[pytest.Item | None]()
+"""The test whose setup, call or teardown is under way."""
+
 left_over: pytest.StashKey[list[str]] = pytest.StashKey[list[str]]()
 """Lines on tasks that were still held when their test ended."""
 

@@ -41,7 +41,14 @@ def pytest_plugin_registered(plugin: object) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set the fixture up where a marker or the configuration needs it."""
+    item.config.stash[modes.RUNNING] = item
     modes.prepare(item)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Forget the test."""
+    item.config.stash[modes.RUNNING] = None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

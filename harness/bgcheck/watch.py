@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgcheck.config import hands_tests_out
 from bgcheck.instrument.hub import hub
 from bgcheck.marker import Marks, marks_of
+from bgcheck.modes import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -49,6 +51,13 @@ class Watch:
         if self.session.definitions is not None:
             self._connections.enter_context(hub.connected(self.session.definitions))
         self._connections.enter_context(hub.connected(self.engine))
+
+    def catch_up(self, item: pytest.Item | None) -> None:
+        """Give what happens from here on to a test that has begun before."""
+        if item is not None:
+            hub.restart()
+            self.engine.start_test(item.nodeid)
+            self._run = self.engine.current
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -174,18 +183,14 @@ late: pytest.StashKey[dict[str, Any]] = pytest.StashKey[dict[str, Any]]()
 
 def watch(config: pytest.Config, options: Options) -> None:
     """Run the checks in this process, and report in it unless it is a worker of xdist."""
-    runs_tests = not _is_controller(config)
+    runs_tests = not hands_tests_out(config)
     if runs_tests:
         watching = Watch(config, options)
         config.pluginmanager.register(watching, "bgcheck-watch")
         watching.connect()
+        watching.catch_up(config.stash.get(RUNNING, None))
         config.add_cleanup(watching.disconnect)  # a session that never began
     if not hasattr(config, "workerinput"):
         from bgcheck.collect import Collector
 
         config.pluginmanager.register(Collector(config, options), "bgcheck-collector")
-
-
-def _is_controller(config: pytest.Config) -> bool:
-    """Whether workers of xdist run the tests of this session."""
-    return bool(config.getoption("tx", None)) or bool(config.getoption("numprocesses", None))
