@@ -10,6 +10,7 @@ from foreign import ROOT
 
 LINES_OF_A_FUNCTION = 60
 LINES_OF_A_MODULE = 450
+LINES_OF_A_TEST_MODULE = 700
 PYTHONS = re.findall(
     r'"Programming Language :: Python :: (3\.\d+)"',
     (ROOT / "pyproject.toml").read_text(encoding="utf-8"),
@@ -48,12 +49,18 @@ def test_no_function_is_too_long() -> None:
     assert [found for path in MODULES for found in long_functions(path)] == []
 
 
+def most_lines(path: Path) -> int:
+    """Return how long a module may be: the tests of one thing may be longer than the thing."""
+    is_test = path.is_relative_to(ROOT / "tests")
+    return LINES_OF_A_TEST_MODULE if is_test else LINES_OF_A_MODULE
+
+
 def test_no_module_is_too_long() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {
         f"{path.relative_to(ROOT)} has {lines} lines"
         for path, lines in lengths.items()
-        if lines > LINES_OF_A_MODULE
+        if lines > most_lines(path)
     } == set()
 
 
