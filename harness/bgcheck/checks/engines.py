@@ -74,7 +74,8 @@ def _inside(one: Any) -> list[Any]:
     if not isinstance(one, types.FunctionType):
         return gc.get_referents(one)
     if not is_user_file(one.__code__.co_filename):
-        return [one.__closure__, one.__wrapped__] if hasattr(one, "__wrapped__") else []
+        wrapped = getattr(one, "__wrapped__", None)
+        return [] if wrapped is None else [one.__closure__, wrapped]
     return [one.__closure__, one.__defaults__, one.__kwdefaults__, *_globals_of(one)]
 
 
