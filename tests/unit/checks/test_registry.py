@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,13 @@ SPECIFIED = {
 }
 """Code, name and default of every check; none is ever reused."""
 
+FAULT_IS_FOUND = re.compile(
+    r"lab\.assert_found\(|\(finding,\) = (outcome|lab\.run\(.+\))\.findings\n"
+)
+NOTHING_IS_FOUND = re.compile(
+    r"lab\.assert_silent\("
+    r"|assert outcome\.findings == \[\]\n +assert outcome\.result\.ret == pytest\.ExitCode\.OK\n"
+)
 CHECKS_TESTS = Path(__file__).parents[2] / "checks"
 
 
@@ -88,9 +96,10 @@ def test_check_is_built_and_proven(code: str) -> None:
     assert page.example("Corrected")
     tests = list((CHECKS_TESTS / code[:3]).glob(f"test_{code.lower()}_*.py"))
     assert tests, f"{code} has no planted faults in tests/checks/{code[:3]}"
-    text = tests[0].read_text()
-    assert "assert_found" in text
-    assert "assert_silent" in text
+    text = tests[0].read_text(encoding="utf-8")
+    assert code in text
+    assert FAULT_IS_FOUND.search(text)
+    assert NOTHING_IS_FOUND.search(text)
 
 
 def test_no_check_is_unspecified() -> None:
