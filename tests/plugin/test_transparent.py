@@ -89,6 +89,16 @@ from shop import Session, app
 client = TestClient(app, raise_server_exceptions=False)
 
 
+def post(path):
+    # anyio tells its workers to stop, and does not wait; till then they hold the last task.
+    before = set(threading.enumerate())
+    client.post(path)
+    started = set(threading.enumerate()) - before
+    for thread in started:
+        thread.join(timeout=30)
+    return [thread for thread in started if thread.is_alive()]
+
+
 @pytest.fixture(autouse=True)
 def no_sessions_before():
     Session.alive.clear()
@@ -96,7 +106,7 @@ def no_sessions_before():
 
 @pytest.mark.parametrize("path", ["/work", "/fail", "/closure", "/lost"])
 def test_sessions_die_with_their_request(path):
-    client.post(path)
+    post(path)
     gc.collect()
     assert Session.alive
     assert [ref() for ref in Session.alive] == [None] * len(Session.alive)
@@ -112,7 +122,7 @@ def test_error_dies_with_its_except():
     @app.post("/marked")
     async def marked(tasks: BackgroundTasks):
         tasks.add_task(boom)
-    client.post("/marked")
+    post("/marked")
     gc.collect()
     assert refs[0]() is None
 
@@ -140,7 +150,7 @@ def test_closed_over_class_dies():
 
 def test_file_is_closed_with_a_resource_warning():
     with pytest.warns(ResourceWarning):
-        client.post("/file")
+        post("/file")
         gc.collect()
 
 
@@ -158,12 +168,7 @@ def test_logs(caplog):
 
 
 def test_threads():
-    before = set(threading.enumerate())
-    client.post("/work")
-    started = set(threading.enumerate()) - before
-    for thread in started:  # anyio tells its workers to stop, and does not wait for them
-        thread.join(timeout=30)
-    assert [thread for thread in started if thread.is_alive()] == []
+    assert post("/work") == []
 
 
 def test_output(capsys):
