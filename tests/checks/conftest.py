@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import aiosqlite  # noqa: F401 - inner sessions must not import these anew, which their C parts forbid
 import pytest
+import sqlalchemy.dialects.postgresql
+import sqlalchemy.dialects.sqlite
 import sqlalchemy.ext.asyncio
 import sqlalchemy.orm  # noqa: F401
 from checks_lab import Lab

@@ -43,7 +43,7 @@ def test_a_moving_default(lab: Lab, parameter: str) -> None:
 @pytest.mark.parametrize(
     ("parameter", "call"),
     [
-        ("at=datetime.now()", "note, datetime.now()"),
+        ("at=datetime.now()", "note, datetime.now(dt.timezone.utc)"),
         ("at=EPOCH", "note"),
         ("at=datetime(2020, 1, 1)", "note"),
         ("at=None", "note"),

@@ -47,7 +47,6 @@ FAULTY = {
     "body": "tasks.add_task(body, request)",
     "json": "tasks.add_task(text, request)",
     "stream": "tasks.add_task(stream, request)",
-    "a stream made before": "tasks.add_task(iterate, request.stream())",
     "captured": "async def work():\n        await body(request)\n    tasks.add_task(work)",
     "errors swallowed": "tasks.add_task(quietly, request)",
     "a bound method": "tasks.add_task(request.body)",

@@ -634,6 +634,7 @@ def test_a_loop_in_another_thread_is_advanced_from_this_one(run: Run) -> None:
 
 def test_sleepers_wake_and_timeouts_go_on_in_real_time(run: Run) -> None:
     log: list[str] = []
+    started: list[bool] = []
 
     async def sleeps() -> None:
         with clock.enter_task():
@@ -642,6 +643,7 @@ def test_sleepers_wake_and_timeouts_go_on_in_real_time(run: Run) -> None:
 
     async def waits(event: anyio.Event) -> None:
         with clock.enter_task(), anyio.fail_after(3600):
+            started.append(True)
             await event.wait()
             log.append("told")
 
@@ -651,7 +653,7 @@ def test_sleepers_wake_and_timeouts_go_on_in_real_time(run: Run) -> None:
             with clock:
                 group.start_soon(sleeps)
                 group.start_soon(waits, event)
-                await until(lambda: clock.sleeps)
+                await until(lambda: clock.sleeps and started)
             await until(lambda: log)
             await turns()
             event.set()
