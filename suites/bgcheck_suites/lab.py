@@ -4,18 +4,20 @@ Both send one request to an app, record in the log when the response was complet
 the app raised. A real server answers while tasks still run; the in-process client does not.
 """
 
+import contextlib
 import http.client
 import json
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .events import LIMIT, Contradiction, Log
-from .server import CALL_HEADER, Server
+from .server import CALL_HEADER, Server, running_server
 
 
 @dataclass
@@ -94,7 +96,14 @@ class Lab(Protocol):
     log: Log
 
     def send(
-        self, app: ASGIApp, path: str = "/", *, method: str = "GET", payload: object = None
+        self,
+        app: ASGIApp,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        payload: object = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Exchange:
         """Send one request, and return when the client has the response."""
         ...
@@ -107,11 +116,21 @@ class InProcess:
         self.log = log
 
     def send(
-        self, app: ASGIApp, path: str = "/", *, method: str = "GET", payload: object = None
+        self,
+        app: ASGIApp,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        payload: object = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Exchange:
         """Send one request; what the app raises is kept in the exchange."""
         call = Call(app, self.log)
-        response = self.client(call).request(method, path, json=payload, follow_redirects=False)
+        body: dict[str, Any] = {"content": content} if payload is None else {"json": payload}
+        response = self.client(call).request(
+            method, path, **body, headers=headers, follow_redirects=False
+        )
         return Exchange(call, response.status_code, response.content, response.headers)
 
     @staticmethod
@@ -144,19 +163,44 @@ class Connection:
         self._http.close()
 
     def send(
-        self, app: ASGIApp, path: str = "/", *, method: str = "GET", payload: object = None
+        self,
+        app: ASGIApp,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        payload: object = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Exchange:
         """Send one request, and read the response to its last byte."""
+        body = content if payload is None else json.dumps(payload).encode()
+        return self.receive(self.start(app, path, method=method, content=body, headers=headers))
+
+    def start(
+        self,
+        app: ASGIApp,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Call:
+        """Send one request, and leave the response alone."""
         call = Call(app, self._log)
-        headers = {CALL_HEADER: self._server.register(call), "content-type": "application/json"}
-        body = None if payload is None else json.dumps(payload)
+        named = {CALL_HEADER: self._server.register(call), "content-type": "application/json"}
+        # A connection that the server has closed is found out by who reads the response.
+        with contextlib.suppress(OSError):
+            self._http.request(method, path, body=content, headers={**named, **(headers or {})})
+        return call
+
+    def receive(self, call: Call) -> Exchange:
+        """Read the response to its last byte."""
         try:
-            self._http.request(method, path, body=body, headers=headers)
             response = self._http.getresponse()
-            content = response.read()
+            body = response.read()
         except (http.client.HTTPException, OSError) as error:
             return Exchange(call, None, repr(error).encode())
-        return Exchange(call, response.status, content, dict(response.headers))
+        return Exchange(call, response.status, body, dict(response.headers))
 
 
 class OnServer:
@@ -179,9 +223,29 @@ class OnServer:
             connection.close()
 
     def send(
-        self, app: ASGIApp, path: str = "/", *, method: str = "GET", payload: object = None
+        self,
+        app: ASGIApp,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        payload: object = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Exchange:
         """Send one request on a connection of its own, which stays open: a client that leaves
         may cancel what the server still does.
         """
-        return self.connect().send(app, path, method=method, payload=payload)
+        return self.connect().send(
+            app, path, method=method, payload=payload, content=content, headers=headers
+        )
+
+
+@contextmanager
+def own_server(log: Log, lifespan: ASGIApp | None = None, **options: Any) -> Iterator[OnServer]:
+    """Measure on a server of the probe's own, with uvicorn's options, that it may stop."""
+    with running_server(lifespan, **options) as server:
+        place = OnServer(log, server)
+        try:
+            yield place
+        finally:
+            place.close()

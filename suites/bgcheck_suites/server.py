@@ -4,7 +4,7 @@ import itertools
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from .events import LIMIT
 from .marks import NotTestable
 
 CALL_HEADER = "x-bgcheck-call"
+_QUIET: Mapping[str, Any] = {"http": "h11", "ws": "none", "log_config": None, "access_log": False}
 
 
 class _Announcing(uvicorn.Server):
@@ -48,11 +49,50 @@ class _Errors(logging.Handler):
 class Server:
     """One server for many apps: each request names, in a header, the app that answers it."""
 
-    def __init__(self, port: int, log: _Errors) -> None:
-        self.port = port
+    def __init__(self, log: _Errors, lifespan: ASGIApp | None, options: Mapping[str, Any]) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
         self._log = log
         self._numbers = itertools.count(1)
         self._apps: dict[str, ASGIApp] = {}
+        self._lifespan = lifespan
+        settings = {"loop": "asyncio", "lifespan": "on" if lifespan else "off", **options}
+        self._uvicorn = _Announcing(uvicorn.Config(self, **_QUIET, **settings))
+        self._thread = threading.Thread(target=self._run, name="uvicorn", daemon=True)
+        self.error: BaseException | None = None
+
+    def _run(self) -> None:
+        try:
+            self._uvicorn.run([self._listener])
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._uvicorn.ready.set()
+
+    def start(self) -> None:
+        """Start, and return when the server is ready.
+
+        Raises NotTestable where it does not get ready.
+        """
+        self._thread.start()
+        if not self._uvicorn.ready.wait(LIMIT) or not self._uvicorn.started:
+            raise NotTestable(f"uvicorn was not ready within {LIMIT:g} s") from self.error
+
+    def stop(self, *, force: bool = False) -> None:
+        """Ask the server to end, as a first signal does, or a second one."""
+        self._uvicorn.should_exit = True
+        self._uvicorn.force_exit = self._uvicorn.force_exit or force
+
+    def ended(self) -> bool:
+        """Whether the server ends within LIMIT seconds."""
+        self._thread.join(LIMIT)
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop without waiting for requests, and give the port back."""
+        self.stop(force=True)
+        self.ended()
+        self._listener.close()
 
     def register(self, app: ASGIApp) -> str:
         """Return the value of CALL_HEADER that leads a request to this app, once."""
@@ -62,8 +102,11 @@ class Server:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to the app that it names."""
+        if scope["type"] == "lifespan":
+            assert self._lifespan is not None
+            return await self._lifespan(scope, receive, send)
         name = dict(scope["headers"])[CALL_HEADER.encode()].decode()
-        await self._apps.pop(name)(scope, receive, send)
+        return await self._apps.pop(name)(scope, receive, send)
 
     def logged(self, error: BaseException) -> bool:
         """Whether the server logs this very error within LIMIT seconds."""
@@ -84,34 +127,19 @@ def _holds(outer: BaseException, wanted: BaseException) -> bool:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(lifespan: ASGIApp | None = None, **options: Any) -> Iterator[Server]:
     """Run a server for the length of the block.
 
+    The lifespan is that of the given app; the options are uvicorn's.
     Raises NotTestable where it does not get ready.
     """
-    listener = socket.create_server(("127.0.0.1", 0))
     errors = _Errors()
-    app = Server(listener.getsockname()[1], errors)
-    config = uvicorn.Config(
-        app,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-    )
-    server = _Announcing(config)
-    thread = threading.Thread(target=server.run, args=([listener],), name="uvicorn", daemon=True)
     logger = logging.getLogger("uvicorn.error")
     logger.addHandler(errors)
-    thread.start()
+    server = Server(errors, lifespan, options)
     try:
-        if not server.ready.wait(LIMIT):
-            raise NotTestable(f"uvicorn was not ready within {LIMIT:g} s")
-        yield app
+        server.start()
+        yield server
     finally:
-        server.should_exit = True
-        thread.join(LIMIT)
+        server.close()
         logger.removeHandler(errors)
-        listener.close()
