@@ -81,6 +81,11 @@ class Exchange:
         """Return what the app raised, exception groups taken apart."""
         return roots(self.call.error)
 
+    def told(self) -> str:
+        """Say what the client got, and what the app raised to its server."""
+        raised = ", ".join(type(error).__name__ for error in self.root_errors()) or "nothing"
+        return f"client got {self.status or 'no whole response'}, app raised {raised}"
+
 
 def roots(error: BaseException | None) -> list[BaseException]:
     """Take exception groups apart (anyio's version alone decides whether there is one)."""
