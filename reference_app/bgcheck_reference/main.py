@@ -8,9 +8,9 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from bgcheck_reference.db import Database
-from bgcheck_reference.mailer import OutboxMailer
 from bgcheck_reference.routes import ROUTERS
 from bgcheck_reference.settings import Settings
+from bgcheck_reference.smtp import make_mailer
 
 DESCRIPTION = """
 Every documented way to hand parameters to a background task. An endpoint that is kept as
@@ -44,7 +44,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="bgcheck reference app", description=DESCRIPTION, lifespan=lifespan)
     app.state.settings = settings or Settings()
     app.state.database = Database.from_url(app.state.settings.database_url)
-    app.state.mailer = OutboxMailer()
+    app.state.mailer = make_mailer(app.state.settings)
+    app.state.queue = None
     for router in ROUTERS:
         app.include_router(router)
     return app

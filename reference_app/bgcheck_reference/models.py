@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, Text, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class TaskState(str, Enum):
@@ -84,6 +84,41 @@ class Delivery(TrackedWork, Base):
     subject: Mapped[str] = mapped_column(Text)
     recipients: Mapped[list[str]] = mapped_column(JSON)
     attempts: Mapped[int] = mapped_column(default=0)
+
+
+class RecipientState(str, Enum):
+    """What became of the e-mail to one recipient."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Mailing(TrackedWork, Base):
+    """One e-mail notification: its kind and content, and whom it goes to."""
+
+    __tablename__ = "mailings"
+
+    kind: Mapped[str] = mapped_column(String(20))
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    style: Mapped[dict[str, Any]] = mapped_column(JSON)
+    recipients: Mapped[list["MailingRecipient"]] = relationship(order_by="MailingRecipient.id")
+
+
+class MailingRecipient(Base):
+    """One recipient of a mailing, and what became of the e-mail to them."""
+
+    __tablename__ = "mailing_recipients"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailing_id: Mapped[str] = mapped_column(ForeignKey("mailings.id"), index=True)
+    address: Mapped[str] = mapped_column(String(320))
+    name: Mapped[str | None] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(20), default=RecipientState.PENDING.value)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
 
 
 class Report(TrackedWork, Base):

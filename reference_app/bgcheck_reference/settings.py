@@ -8,8 +8,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bgcheck_reference.settings_mail import MailSettings
 
-class Settings(BaseSettings):
+
+class Settings(MailSettings, BaseSettings):
     """Everything that differs between a laptop, a test and a server.
 
     Raises:
@@ -27,11 +29,6 @@ class Settings(BaseSettings):
     )
     seconds_per_importance: float = Field(
         default=2.0, ge=0, description="Seconds of work for each level of importance of an item."
-    )
-    email_retry_delay: float = Field(
-        default=1.0,
-        ge=0,
-        description="Seconds before the second attempt to send; doubled for each further attempt.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

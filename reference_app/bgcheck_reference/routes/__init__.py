@@ -5,11 +5,13 @@ from bgcheck_reference.routes import (
     content,
     email,
     items,
+    mailings,
     process,
     reports,
     request_log,
 )
 
 ROUTERS = tuple(
-    module.router for module in (items, process, request_log, broadcast, content, email, reports)
+    module.router
+    for module in (items, process, request_log, broadcast, content, email, reports, mailings)
 )

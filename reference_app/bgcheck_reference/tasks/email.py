@@ -8,7 +8,7 @@ import anyio
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from bgcheck_reference.mailer import Mailer
+from bgcheck_reference.mailer import Mailer, RefusedError
 from bgcheck_reference.models import Delivery, TaskState
 from bgcheck_reference.schemas import EmailTask
 
@@ -100,7 +100,7 @@ class _Attempts:
                 return await self._mailer.send(message)
             except Exception as error:
                 logger.warning("Attempt %d of %d failed: %s", self.made, allowed, error)
-                if self.made >= allowed:
+                if self.made >= allowed or isinstance(error, RefusedError):
                     raise
             await anyio.sleep(self._delay * 2 ** (self.made - 1))
 

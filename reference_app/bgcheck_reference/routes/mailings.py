@@ -1,0 +1,93 @@
+"""E-mail notifications of several kinds, each to a list of recipients."""
+
+from fastapi import APIRouter, HTTPException, Request, Response, status
+from sqlalchemy import select, update
+from sqlalchemy.orm import selectinload
+
+from bgcheck_reference.db import AsyncDb
+from bgcheck_reference.models import Mailing, MailingRecipient, RecipientState, TaskState
+from bgcheck_reference.queues import QueueDep
+from bgcheck_reference.schemas_mailings import MailingOut, MailingRequest
+from bgcheck_reference.settings import SettingsDep
+from bgcheck_reference.tasks.mailings import send_mailing
+
+router = APIRouter(tags=["E-mail notifications"])
+
+
+@router.post("/mailings", status_code=status.HTTP_202_ACCEPTED)
+async def create_mailing(
+    wanted: MailingRequest,
+    queue: QueueDep,
+    db: AsyncDb,
+    settings: SettingsDep,
+    request: Request,
+    response: Response,
+) -> MailingOut:
+    """Write an e-mail of some kind to each recipient; the `Location` tells who has it.
+
+    **Holds on every version.** The mailing and its recipients are committed before the task is
+    scheduled, and the task is given only the id: it runs on a queue as it is.
+    """
+    if len(wanted.recipients) > settings.mail_max_recipients:
+        detail = f"Too many recipients: at most {settings.mail_max_recipients}"
+        raise HTTPException(status_code=422, detail=detail)
+    mailing = _stored(wanted)
+    db.add(mailing)
+    await db.commit()
+    await queue.add(send_mailing, mailing.id)
+    response.headers["Location"] = request.url_for("read_mailing", mailing_id=mailing.id).path
+    return MailingOut.model_validate(mailing)
+
+
+@router.get("/mailings/{mailing_id}")
+async def read_mailing(mailing_id: str, db: AsyncDb) -> MailingOut:
+    """Tell which recipients have the e-mail, and why others do not."""
+    return MailingOut.model_validate(await _find(db, mailing_id))
+
+
+@router.post("/mailings/{mailing_id}/retry", status_code=status.HTTP_202_ACCEPTED)
+async def retry_mailing(mailing_id: str, db: AsyncDb, queue: QueueDep) -> MailingOut:
+    """Try a failed mailing once more; nobody who has the e-mail gets a second one."""
+    reset = (
+        update(Mailing)
+        .where(Mailing.id == mailing_id, Mailing.state == TaskState.FAILED.value)
+        .values(state=TaskState.PENDING.value, error=None)
+        .returning(Mailing.id)
+    )
+    # One statement: of two requests at once only one finds a failed mailing.
+    found = await db.scalar(reset)
+    if found is None:
+        await _find(db, mailing_id)
+        raise HTTPException(status_code=409, detail="Only a failed mailing can be tried again")
+    await db.execute(
+        update(MailingRecipient)
+        .where(MailingRecipient.mailing_id == mailing_id)
+        .where(MailingRecipient.state != RecipientState.SENT.value)
+        .values(state=RecipientState.PENDING.value)
+    )
+    mailing = await _find(db, mailing_id)
+    await db.commit()
+    await queue.add(send_mailing, mailing_id)
+    return MailingOut.model_validate(mailing)
+
+
+async def _find(db: AsyncDb, mailing_id: str) -> Mailing:
+    query = (
+        select(Mailing).where(Mailing.id == mailing_id).options(selectinload(Mailing.recipients))
+    )
+    mailing = await db.scalar(query)
+    if mailing is None:
+        raise HTTPException(status_code=404, detail="No such mailing")
+    return mailing
+
+
+def _stored(wanted: MailingRequest) -> Mailing:
+    return Mailing(
+        kind=wanted.content.kind,
+        content=wanted.content.model_dump(mode="json"),
+        style=wanted.style.model_dump(mode="json"),
+        recipients=[
+            MailingRecipient(address=recipient.address, name=recipient.name)
+            for recipient in wanted.recipients
+        ],
+    )
