@@ -139,14 +139,14 @@ class InProcess:
         return Exchange(call, response.status_code, response.content, response.headers)
 
     @staticmethod
-    def client(app: ASGIApp, *, raise_errors: bool = False) -> Any:
+    def client(app: ASGIApp, *, raise_errors: bool = False, **options: Any) -> Any:
         """Return a TestClient for an app."""
         with warnings.catch_warnings():
             # Old clients warn of their own deprecated ways; that is not what is measured.
             warnings.simplefilter("ignore")
             from starlette.testclient import TestClient
 
-            return TestClient(app, raise_server_exceptions=raise_errors)
+            return TestClient(app, raise_server_exceptions=raise_errors, **options)
 
 
 class Connection:

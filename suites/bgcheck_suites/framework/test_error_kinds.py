@@ -1,6 +1,7 @@
 """Kinds of errors in tasks, and what handlers and connections make of them."""
 
 import asyncio
+import builtins
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -163,12 +164,12 @@ def test_a_group_that_a_task_group_raises(lab: Lab, observe: Observe) -> None:
 
 
 def group_of(*errors: Exception) -> Exception:
-    """Return an exception group, made by a task group as this anyio makes it."""
-    try:
-        from builtins import ExceptionGroup
-    except ImportError:
-        raise NotApplicable("exception groups came with Python 3.11") from None
-    return ExceptionGroup("group", errors)
+    """Return an exception group, where this Python has them."""
+    made: Any = getattr(builtins, "ExceptionGroup", None)
+    if made is None:
+        raise NotApplicable("exception groups came with Python 3.11")
+    group: Exception = made("group", errors)
+    return group
 
 
 async def passing(request: Request, call_next: RequestResponseEndpoint) -> Response:
