@@ -8,7 +8,8 @@ from starlette.routing import Route
 
 from bgcheck_suites import lab as lab_module
 from bgcheck_suites.events import Contradiction, Gate, Log
-from bgcheck_suites.lab import Call, Exchange, InProcess, OnServer, roots
+from bgcheck_suites.lab import Call, Exchange, InProcess, OnServer, own_server, roots
+from bgcheck_suites.marks import NotTestable
 from bgcheck_suites.server import running_server
 
 # The TestClient of old Starlette leaves streams open under anyio 4, and uses old names.
@@ -140,6 +141,68 @@ def test_a_call_that_does_not_end_is_a_contradiction(monkeypatch):
         "The app did not end its call within 0 s.\n"
         "  the last event is #1 task starts (thread MainThread)"
     )
+
+
+def test_headers_and_content_reach_the_app(lab):
+    async def endpoint(request):
+        return JSONResponse([request.headers["x-asked"], (await request.body()).decode()])
+
+    app = app_with(endpoint)
+    exchange = lab.send(app, method="POST", content=b"text", headers={"x-asked": "42"}).settle()
+    assert exchange.body == b'["42","text"]'
+
+
+@pytest.mark.bgcheck(ignore=["BG201"])
+def test_an_exchange_tells_what_both_sides_saw(lab):
+    async def endpoint(_):
+        return JSONResponse({}, background=BackgroundTask(raising(ValueError("no"))))
+
+    assert lab.send(app_with(endpoint)).end().told() == "client got 200, app raised ValueError"
+
+
+def test_a_request_can_be_sent_without_reading_the_response(server):
+    log = Log()
+    place = OnServer(log, server)
+    gate = Gate(log)
+
+    def endpoint(_):
+        log.mark("handler")
+        gate.wait()
+        return JSONResponse({})
+
+    with place.connect() as connection:
+        call = connection.start(app_with(endpoint))
+        log.wait("handler")
+        assert not call.ended.is_set()
+        gate.open()
+        assert connection.receive(call).settle().status == 200
+    place.close()
+
+
+def test_an_own_server_ends_when_it_is_asked_to():
+    async def lifespan(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        log.mark("lifespan ends")
+        await send({"type": "lifespan.shutdown.complete"})
+
+    log = Log()
+    with own_server(log, lifespan) as place:
+        place.send(app_with(lambda _: JSONResponse({}))).settle()
+        place.server.stop()
+        assert place.server.ended()
+        assert place.server.error is None
+    log.times("lifespan ends", 1)
+
+
+def test_a_server_that_does_not_start_is_not_testable():
+    async def lifespan(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no"})
+
+    with pytest.raises(NotTestable), own_server(Log(), lifespan):
+        pass
 
 
 def test_groups_are_taken_apart():
