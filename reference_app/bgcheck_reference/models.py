@@ -1,6 +1,6 @@
 """Tables of the reference app."""
 
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from enum import Enum
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -119,6 +119,19 @@ class MailingRecipient(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
+
+
+class Export(TrackedWork, Base):
+    """One report as a file: what was asked for, and the size of the file once it is there."""
+
+    __tablename__ = "exports"
+
+    title: Mapped[str] = mapped_column(String(200))
+    format: Mapped[str] = mapped_column(String(10))
+    since: Mapped[date]
+    until: Mapped[date]
+    sections: Mapped[list[str]] = mapped_column(JSON)
+    size: Mapped[int | None]
 
 
 class Report(TrackedWork, Base):

@@ -8,10 +8,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bgcheck_reference.settings_exports import ExportSettings
 from bgcheck_reference.settings_mail import MailSettings
 
 
-class Settings(MailSettings, BaseSettings):
+class Settings(MailSettings, ExportSettings, BaseSettings):
     """Everything that differs between a laptop, a test and a server.
 
     Raises:

@@ -21,12 +21,13 @@ def database_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings with a database of the test's own, and no waiting."""
     return Settings(
         database_url=database_url,
         seconds_per_importance=0,
         email_retry_delay=0,
+        export_directory=tmp_path / "exports",
     )
 
 

@@ -20,6 +20,8 @@ CREATED = {
     ("get", "/send-email/reporting/{delivery_id}"),
     ("get", "/mailings/{mailing_id}"),
     ("post", "/mailings/{mailing_id}/retry"),
+    ("get", "/exports/{export_id}"),
+    ("get", "/exports/{export_id}/file"),
 }
 OPERATIONS = {(method, path) for path, methods in SCHEMA["paths"].items() for method in methods}
 
@@ -71,6 +73,7 @@ def test_every_documented_pattern_is_there():
         ("post", "/send-email/reporting"),
         ("post", "/reports"),
         ("post", "/mailings"),
+        ("post", "/exports"),
     } == OPERATIONS - CREATED
 
 

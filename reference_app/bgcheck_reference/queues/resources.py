@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, sessionmaker
 
 from bgcheck_reference.db import AsyncSessionFactory, SessionFactory
+from bgcheck_reference.exports.store import ExportStore
 from bgcheck_reference.mailer import Mailer, MailerDep
 from bgcheck_reference.settings import Settings, SettingsDep
 from bgcheck_reference.tasks.mailings import RetryPolicy
@@ -32,8 +33,17 @@ def make_resources(
         Mailer: mailer,
         sessionmaker[Session]: session_factory,
         async_sessionmaker[AsyncSession]: async_session_factory,
+        ExportStore: export_store(settings),
         RetryPolicy: RetryPolicy(settings.mail_attempts, settings.email_retry_delay),
     }
+
+
+def export_store(settings: SettingsDep) -> ExportStore:
+    """Give the directory of the reports."""
+    return ExportStore(settings.export_directory, settings.export_max_rows)
+
+
+ExportStoreDep = Annotated[ExportStore, Depends(export_store)]
 
 
 def get_resources(

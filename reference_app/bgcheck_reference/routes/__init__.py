@@ -4,6 +4,7 @@ from bgcheck_reference.routes import (
     broadcast,
     content,
     email,
+    exports,
     items,
     mailings,
     process,
@@ -13,5 +14,15 @@ from bgcheck_reference.routes import (
 
 ROUTERS = tuple(
     module.router
-    for module in (items, process, request_log, broadcast, content, email, reports, mailings)
+    for module in (
+        items,
+        process,
+        request_log,
+        broadcast,
+        content,
+        email,
+        reports,
+        mailings,
+        exports,
+    )
 )

@@ -1,9 +1,10 @@
 """A task whose progress a client can poll: pending, running, then done or failed."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from bgcheck_reference.models import Notification, Report, TaskState, User
@@ -36,22 +37,34 @@ def make_report(report_id: str, session_factory: sessionmaker[Session]) -> None:
         logger.info("Report %s has %d lines", report_id, len(lines))
 
 
-def count_notifications(db: Session, user_ids: list[int] | None) -> list[dict[str, Any]]:
+def count_notifications(
+    db: Session,
+    user_ids: list[int] | None,
+    period: tuple[datetime, datetime] | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
     """Count the notifications of each user.
 
     Args:
         db: where to look.
         user_ids: whose; None for all users.
+        period: its first moment, and the first one after it; None for all times.
+        limit: the most lines to return.
 
     Returns:
         One line a user, by id: `user_id`, `name`, `notifications`, `unread`.
     """
     unread = func.coalesce(func.sum(case((Notification.is_read.is_(False), 1), else_=0)), 0)
+    theirs = Notification.user_id == User.id
+    if period is not None:
+        since, end = period
+        theirs = and_(theirs, Notification.created_at >= since, Notification.created_at < end)
     query = (
         select(User.id, User.name, func.count(Notification.id), unread)
-        .outerjoin(Notification, Notification.user_id == User.id)
+        .outerjoin(Notification, theirs)
         .group_by(User.id, User.name)
         .order_by(User.id)
+        .limit(limit)
     )
     if user_ids is not None:
         query = query.where(User.id.in_(user_ids))
