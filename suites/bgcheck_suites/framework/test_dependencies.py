@@ -1,6 +1,6 @@
 """Dependencies: whose tasks run, and when `yield` dependencies exit."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI
@@ -10,6 +10,7 @@ from bgcheck_suites.conftest import Observe
 from bgcheck_suites.events import Contradiction, Log
 from bgcheck_suites.lab import Lab
 from bgcheck_suites.marks import requirement
+from bgcheck_suites.probing import exit_order
 
 
 @requirement("BGF-DEPS-01")
@@ -74,7 +75,7 @@ def test_when_an_async_yield_dependency_exits(lab: Lab, log: Log, observe: Obser
         yield "resource"
         log.mark("exit")
 
-    observe(exit_order(lab, log, resource))
+    observe(exit_order(lab, log, Depends(resource)))
 
 
 @requirement("BGF-DEPS-05")
@@ -83,21 +84,7 @@ def test_when_a_def_yield_dependency_exits(lab: Lab, log: Log, observe: Observe)
         yield "resource"
         log.mark("exit")
 
-    observe(exit_order(lab, log, resource))
-
-
-def exit_order(lab: Lab, log: Log, resource: Callable[..., object]) -> str:
-    """Return where the exit of a dependency lies between response and task."""
-    app = FastAPI()
-
-    @app.get("/", dependencies=[Depends(resource)])
-    def endpoint(tasks: BackgroundTasks) -> None:
-        tasks.add_task(log.mark, "task")
-
-    lab.send(app).settle()
-    labels = ("exit", "response complete", "task")
-    found = sorted((log.first(label) for label in labels), key=lambda event: event.number)
-    return ", ".join(event.label for event in found)
+    observe(exit_order(lab, log, Depends(resource)))
 
 
 @requirement("BGF-DEPS-06")

@@ -7,19 +7,14 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI
-from sqlalchemy import Engine, ForeignKey, create_engine, select
+from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Mapped,
-    Session,
-    mapped_column,
-    relationship,
-    scoped_session,
-    sessionmaker,
-)
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import QueuePool
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from bgcheck_suites.apps import TaskError
 from bgcheck_suites.conftest import Observe
@@ -27,29 +22,9 @@ from bgcheck_suites.events import Log, same
 from bgcheck_suites.lab import InProcess, Lab
 from bgcheck_suites.marks import requirement
 from bgcheck_suites.probing import depends_accepts
+from bgcheck_suites.tables import Base, Item, first_item, state_of
 
 Dependency = Any
-
-
-class Base(DeclarativeBase):
-    """The tables of these probes."""
-
-
-class Item(Base):
-    """An item with parts."""
-
-    __tablename__ = "item"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    parts: Mapped[list["Part"]] = relationship()
-
-
-class Part(Base):
-    """A part of an item."""
-
-    __tablename__ = "part"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
 
 
 @pytest.fixture
@@ -58,7 +33,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = create_engine(f"sqlite:///{tmp_path / 'probe.db'}", poolclass=QueuePool)
     Base.metadata.create_all(engine)
     with Session(engine) as session, session.begin():
-        session.add(Item(id=1, name="first", parts=[Part()]))
+        session.add(first_item())
     yield engine
     engine.dispose()
 
@@ -87,11 +62,6 @@ def committing(maker: sessionmaker[Session]) -> Dependency:
             yield opened
 
     return session
-
-
-def state_of(session: Session) -> str:
-    """Say whether a session that has read something is still in that transaction."""
-    return "open, in its transaction" if session.in_transaction() else "closed"
 
 
 def session_app(dependency: Dependency, handle: Any) -> FastAPI:
@@ -297,11 +267,9 @@ def scoped(lab: Lab, registry: scoped_session[Session]) -> str:
     return "the session of its endpoint" if seen[0] is seen[1] else "another session"
 
 
-@requirement("BGF-SESSION-13")
-def test_the_session_of_an_asgi_middleware(
-    lab: Lab, log: Log, maker: sessionmaker[Session]
-) -> None:
-    found: list[str] = []
+def middleware_app(found: list[str]) -> tuple[FastAPI, list[Session]]:
+    """Return an app whose task looks at the session that a middleware put into the list."""
+    sessions: list[Session] = []
 
     def task(session: Session) -> None:
         found.append(state_of(session))
@@ -310,17 +278,34 @@ def test_the_session_of_an_asgi_middleware(
         session.scalars(select(Item)).all()
         tasks.add_task(task, session)
 
-    def opened() -> Session:
-        return sessions[-1]
+    return session_app(lambda: sessions[-1], handle), sessions
 
-    sessions: list[Session] = []
-    app = session_app(opened, handle)
+
+@requirement("BGF-SESSION-13")
+def test_the_session_of_an_asgi_middleware(lab: Lab, maker: sessionmaker[Session]) -> None:
+    found: list[str] = []
+    app, sessions = middleware_app(found)
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
         with maker() as session:
             sessions.append(session)
             await app(scope, receive, send)
 
-    wrapped: ASGIApp = middleware
-    lab.send(wrapped).settle()
+    lab.send(middleware).settle()
     same("The session was closed before the task.", found, ["open, in its transaction"])
+
+
+@requirement("BGF-SESSION-17")
+def test_the_session_of_a_base_http_middleware(
+    lab: Lab, maker: sessionmaker[Session], observe: Observe
+) -> None:
+    found: list[str] = []
+    app, sessions = middleware_app(found)
+
+    async def dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        with maker() as session:
+            sessions.append(session)
+            return await call_next(request)
+
+    lab.send(BaseHTTPMiddleware(app, dispatch=dispatch)).settle()
+    observe(found[0])

@@ -11,7 +11,7 @@ from fastapi import BackgroundTasks, Depends, FastAPI
 
 from bgcheck_suites.apps import let_the_others_go_on, scheduling_app
 from bgcheck_suites.conftest import Observe
-from bgcheck_suites.events import Contradiction, Gate, Log, same
+from bgcheck_suites.events import LIMIT, Contradiction, Gate, Log, same
 from bgcheck_suites.lab import InProcess, Lab, OnServer
 from bgcheck_suites.marks import requirement
 from bgcheck_suites.probing import call_app, on_a_loop, run_task
@@ -124,7 +124,7 @@ async def exit_with_a_full_pool(log: Log) -> str:
     await busy.started.wait()
     go_on.set()
     try:
-        await asyncio.wait_for(first, 1)
+        await asyncio.wait_for(first, LIMIT / 2)
     except asyncio.TimeoutError:
         return "waits for a free thread"
     finally:
