@@ -1,7 +1,9 @@
 """What a task can still do with the request."""
 
+from importlib.util import find_spec
 from typing import Any
 
+import pytest
 from fastapi import BackgroundTasks, FastAPI, Request, UploadFile
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -13,7 +15,7 @@ from starlette.routing import Route
 from bgcheck_suites.conftest import Observe
 from bgcheck_suites.events import Log, same
 from bgcheck_suites.lab import Lab, OnServer
-from bgcheck_suites.marks import requirement
+from bgcheck_suites.marks import NotApplicable, requirement
 
 BOUNDARY = "bgcheck"
 FORM = (
@@ -22,7 +24,14 @@ FORM = (
     "Content-Type: text/plain\r\n\r\ncontent\r\n"
     f"--{BOUNDARY}--\r\n"
 ).encode()
-MULTIPART = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+@pytest.fixture
+def multipart() -> dict[str, str]:
+    """The headers of a form with a file; leaves the probe out where forms cannot be read."""
+    if not (find_spec("python_multipart") or find_spec("multipart")):
+        raise NotApplicable("python-multipart is not installed")
+    return {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
 async def passing(request: StarletteRequest, call_next: RequestResponseEndpoint) -> Response:
@@ -84,19 +93,21 @@ def test_a_json_body_that_fastapi_read(lab: Lab) -> None:
 
 
 @requirement("BGF-REQ-04")
-def test_an_upload_in_a_task(lab: Lab, observe: Observe) -> None:
+def test_an_upload_in_a_task(lab: Lab, observe: Observe, multipart: dict[str, str]) -> None:
     result, app = Result(), FastAPI()
 
     @app.post("/")
     async def endpoint(tasks: BackgroundTasks, upload: UploadFile) -> None:
         tasks.add_task(result.of, upload.read)
 
-    lab.send(app, method="POST", content=FORM, headers=MULTIPART).settle()
+    lab.send(app, method="POST", content=FORM, headers=multipart).settle()
     observe(result.said)
 
 
 @requirement("BGF-REQ-05")
-def test_an_upload_of_a_plain_form_in_a_task(lab: Lab, observe: Observe) -> None:
+def test_an_upload_of_a_plain_form_in_a_task(
+    lab: Lab, observe: Observe, multipart: dict[str, str]
+) -> None:
     result = Result()
 
     async def endpoint(request: StarletteRequest) -> Response:
@@ -104,12 +115,14 @@ def test_an_upload_of_a_plain_form_in_a_task(lab: Lab, observe: Observe) -> None
         return JSONResponse({}, background=BackgroundTask(result.of, upload.read))
 
     app = Starlette(routes=[Route("/", endpoint, methods=["POST"])])
-    lab.send(app, method="POST", content=FORM, headers=MULTIPART).settle()
+    lab.send(app, method="POST", content=FORM, headers=multipart).settle()
     observe(result.said)
 
 
 @requirement("BGF-REQ-06")
-def test_the_content_of_an_upload_that_the_handler_read(lab: Lab) -> None:
+def test_the_content_of_an_upload_that_the_handler_read(
+    lab: Lab, multipart: dict[str, str]
+) -> None:
     got: list[bytes] = []
     app = FastAPI()
 
@@ -117,7 +130,7 @@ def test_the_content_of_an_upload_that_the_handler_read(lab: Lab) -> None:
     async def endpoint(tasks: BackgroundTasks, upload: UploadFile) -> None:
         tasks.add_task(got.append, await upload.read())
 
-    lab.send(app, method="POST", content=FORM, headers=MULTIPART).settle()
+    lab.send(app, method="POST", content=FORM, headers=multipart).settle()
     same("The task got another content.", got, [b"content"])
 
 
