@@ -19,6 +19,17 @@ _MODULES = (
     "starlette.testclient",
 )
 
+_QUEUE_MODULES = (
+    "celery.app.base",
+    "celery.app.task",
+    "dramatiq.actor",
+    "dramatiq.broker",
+    "taskiq.decor",
+    "taskiq.kicker",
+    "taskiq.receiver.receiver",
+)
+
+_QUEUES = "bgcheck.instrument.queue_libraries"
 _PATCHES = "bgcheck.instrument.starlette"
 
 _hooks = ImportHooks()
@@ -31,6 +42,7 @@ def install() -> None:
     _users += 1
     if _users == 1:
         _hooks.install(dict.fromkeys(_MODULES, _patch))
+        _hooks.install(dict.fromkeys(_QUEUE_MODULES, _patch_queue))
     else:
         _guard(_follow_subclasses)
 
@@ -50,7 +62,7 @@ def load() -> None:
     For a session that runs others in its process: pytester makes the interpreter forget what they
     import, and a second copy of these modules would not know the records of the first.
     """
-    for name in ("bgcheck.recording", _PATCHES):
+    for name in ("bgcheck.recording", _PATCHES, _QUEUES):
         importlib.import_module(name)
 
 
@@ -71,6 +83,16 @@ def _patch_now(module: ModuleType) -> None:
     patch(module)
 
 
+def _patch_queue(module: ModuleType) -> None:
+    _guard(_patch_queue_now, module)
+
+
+def _patch_queue_now(module: ModuleType) -> None:
+    from bgcheck.instrument import queue_libraries
+
+    queue_libraries.patch(module)
+
+
 def _follow_subclasses() -> None:
     patched = sys.modules.get(_PATCHES)
     if patched is not None:
@@ -78,6 +100,7 @@ def _follow_subclasses() -> None:
 
 
 def _restore() -> None:
-    patched = sys.modules.get(_PATCHES)
-    if patched is not None:
-        patched.restore()
+    for name in (_PATCHES, _QUEUES):
+        patched = sys.modules.get(name)
+        if patched is not None:
+            patched.restore()

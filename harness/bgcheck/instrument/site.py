@@ -16,11 +16,14 @@ _MACHINERY = frozenset(
         "anyio",
         "asyncio",
         "bgcheck",
+        "celery",
         "contextlib",
+        "dramatiq",
         "fastapi",
         "functools",
         "pytest_mock",
         "starlette",
+        "taskiq",
         "unittest",
     ]
 )

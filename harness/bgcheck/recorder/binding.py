@@ -27,6 +27,9 @@ _ANYTHING: Final = inspect.Signature(
 _signatures: weakref.WeakKeyDictionary[Any, inspect.Signature] = weakref.WeakKeyDictionary()
 _method_signatures: weakref.WeakKeyDictionary[Any, inspect.Signature] = weakref.WeakKeyDictionary()
 
+queue_tasks: Final[list[tuple[type, str]]] = []
+"""Task objects of the queue libraries that are imported, and where each has its function."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -44,11 +47,21 @@ def unwrap(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str,
         >>> unwrap(functools.partial(max, 1), (2,), {}) == Call(max, (1, 2), {})
         True
     """
+    if queue_tasks:
+        func = behind_queue(func)
     while isinstance(func, functools.partial):
         args = (*func.args, *args)
         kwargs = {**func.keywords, **kwargs}
         func = func.func
     return Call(func, args, kwargs)
+
+
+def behind_queue(func: Any) -> Any:
+    """Return the user's function inside a task object of a queue library, or what is given."""
+    for kind, attribute in queue_tasks:
+        if isinstance(func, kind):
+            return inspect.unwrap(getattr(func, attribute))
+    return func
 
 
 def signature_of(func: Callable[..., Any], *, follow_wrapped: bool = True) -> inspect.Signature:

@@ -9,6 +9,8 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
+from bgcheck.recorder.binding import behind_queue
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -325,6 +327,9 @@ def _read_by_test() -> bool:
     return not reader.startswith("bgcheck.") or reader in _ON_BEHALF_OF_TESTS
 
 
+_TASKIQ_SUFFIX: Final = "__taskiq_original"
+"""What taskiq adds to the name of each function that it decorates."""
+
 _ASYNC: Final = ("async-task",)
 _DEF: Final = ("def-task",)
 
@@ -354,6 +359,7 @@ def describe_function(func: object) -> str:
         >>> describe_function(partial(print, 1))
         'print'
     """
+    func = behind_queue(func)
     while isinstance(func, functools.partial):
         func = func.func
     try:
@@ -362,7 +368,7 @@ def describe_function(func: object) -> str:
         name = None
     if not isinstance(name, str):
         name = type(func).__qualname__
-    return name.rpartition("<locals>.")[2]
+    return name.rpartition("<locals>.")[2].removesuffix(_TASKIQ_SUFFIX)
 
 
 def ordinal(number: int) -> str:
