@@ -11,7 +11,7 @@ from fastapi.security import SecurityScopes
 
 from bgcheck_suites.apps import let_the_others_go_on
 from bgcheck_suites.conftest import Observe
-from bgcheck_suites.events import Log, same
+from bgcheck_suites.events import LIMIT, Log, same
 from bgcheck_suites.lab import InProcess, Lab
 from bgcheck_suites.marks import requirement
 from bgcheck_suites.probing import call_app, depends_accepts, on_a_loop, raised
@@ -160,7 +160,7 @@ async def limited_dependency(log: Log) -> str:
 
     async def work() -> None:
         started.set()
-        await gate.wait()
+        await asyncio.wait_for(gate.wait(), LIMIT)
 
     depends: Any = Depends
     app = FastAPI(dependencies=[depends(resource, max_concurrency=1)])

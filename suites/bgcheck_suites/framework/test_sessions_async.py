@@ -1,5 +1,6 @@
 """Async SQLAlchemy sessions, and sessions of a middleware, as a task finds them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bgcheck_suites.conftest import Observe
-from bgcheck_suites.events import Log
+from bgcheck_suites.events import LIMIT, Log
 from bgcheck_suites.lab import Lab
 from bgcheck_suites.marks import requirement
 from bgcheck_suites.tables import Base, Item, first_item, state_of
@@ -100,7 +101,7 @@ def test_an_object_that_the_task_refreshes_in_the_async_session(
 ) -> None:
     async def task(session: AsyncSession, item: Item) -> None:
         try:
-            await session.refresh(item)
+            await asyncio.wait_for(session.refresh(item), LIMIT)
             log.mark("task", f"reads {item.name}")
         except SQLAlchemyError as error:
             log.mark("task", f"raises {cause(error)}")
