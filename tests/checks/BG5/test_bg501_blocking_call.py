@@ -39,11 +39,11 @@ BLOCKING = {
     ),
     "httpx": (
         "httpx.get",
-        "import httpx\nwith contextlib.suppress(Exception): httpx.get('http://127.0.0.1:1/')",
+        "import httpx\nwith contextlib.suppress(httpx.HTTPError): httpx.get('http://127.0.0.1:1/')",
     ),
     "client of httpx": (
         "httpx.Client.get",
-        "import httpx\nwith httpx.Client() as client, contextlib.suppress(Exception):\n"
+        "import httpx\nwith httpx.Client() as client, contextlib.suppress(httpx.HTTPError):\n"
         "    client.get('http://127.0.0.1:1/')",
     ),
     "http.client": (
@@ -203,7 +203,7 @@ SILENT = {
     "async client": (
         "import httpx\n"
         "async with httpx.AsyncClient() as client:\n"
-        "    with contextlib.suppress(Exception): await client.get('http://127.0.0.1:1/')"
+        "    with contextlib.suppress(httpx.HTTPError): await client.get('http://127.0.0.1:1/')"
     ),
     "log and output": "logging.getLogger('x').error('x'); print('x', file=sys.stderr)",
     "file": "with open(__file__) as file: file.read()",
