@@ -154,7 +154,13 @@ class TrioBackend:
 def in_trio() -> bool:
     """Whether the caller runs in a trio task; imports nothing."""
     trio = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_task())
+    if trio is None:
+        return False
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
 
 
 def running_backend() -> Backend:
