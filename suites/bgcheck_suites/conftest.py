@@ -13,6 +13,7 @@ from .lab import InProcess, Lab, OnServer
 from .marks import NotApplicable, requirement_id
 from .registry import Row, registry
 from .server import Server, running_server
+from .testcase import VERDICT
 
 OBSERVED = pytest.StashKey[str]()
 
@@ -96,7 +97,7 @@ def pytest_runtest_makereport(
         return report
     error = call.excinfo.value if call.excinfo is not None else None
     observed = item.stash.get(OBSERVED, None)
-    verdict = judge(row, resolved_stack(), error, observed)
+    verdict = item.stash.get(VERDICT, None) or judge(row, resolved_stack(), error, observed)
     _apply(report, verdict)
     report.user_properties += [
         ("requirement", row.id),

@@ -22,8 +22,8 @@ else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports] - pytest brings it
 
 DIRECTORY = Path(__file__).parent / "requirements"
-ID = re.compile(r"BG([FR])-([A-Z]+)-(\d{2,3})")
-SUITES = {"F": "framework", "R": "reference"}
+ID = re.compile(r"BG([FRC])-([A-Z]+)-(\d{2,3})")
+SUITES = {"F": "framework", "R": "reference", "C": "contract"}
 LEVELS = ("MUST", "SHOULD")
 
 
@@ -175,7 +175,7 @@ def _row(kind: Any, table: dict[str, Any], file: str) -> Row:
 
 def _checked(row: Row, file: str) -> Row:
     problems = {
-        "its id is not BGF-AREA-NN or BGR-AREA-NN": not ID.fullmatch(row.id),
+        "its id is not BGF-AREA-NN, BGR-AREA-NN or BGC-AREA-NN": not ID.fullmatch(row.id),
         "a requirement needs the level MUST or SHOULD": (
             row.kind == "requirement" and row.level not in LEVELS
         ),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bgcheck.report.table import Screen
     from bgcheck_suites.registry import Row
 
-SUITES = ("framework", "reference")
+SUITES = ("framework", "reference", "contract")
 NEEDS: dict[str, tuple[str, ...]] = {
     "framework": ("fastapi", "uvicorn", "httpx2|httpx"),
     "reference": (
@@ -26,6 +26,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         *("pydantic_settings", "email_validator"),
     ),
 }
+NEEDS["contract"] = NEEDS["reference"]
 RESULTS, LOG = "results.jsonl", "pytest.log"
 
 EPILOG = """\

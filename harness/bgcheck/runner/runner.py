@@ -39,6 +39,7 @@ class Runner:
         clients: the sync clients of the recording; they own the loops that only they can run.
         thread: the thread that made the recording; sync clients belong to it.
         late_errors: what applications raised after their response, with the request.
+        response_limit: seconds of real time that a task at a gate waits for its response.
     """
 
     def __init__(self, recorded: Callable[[], Sequence[ScheduledTask]]) -> None:
@@ -50,6 +51,7 @@ class Runner:
         self.thread: int = threading.get_ident()
         self.late_errors: list[tuple[BaseException, Exchange]] = []
         self.left_over: list[ScheduledTask] = []
+        self.response_limit: float = RESPONSE_LIMIT
         self._all_clients: list[Any] = []
         self._left: list[ApplicationCalls] = []
         self.finished: list[Callable[[ScheduledTask], None]] = []
@@ -92,10 +94,10 @@ class Runner:
     async def _response_of(self, task: ScheduledTask) -> None:
         """Wait for the response; a middleware may send it a few steps after the task's turn."""
         exchange = self.exchange_of(task)
-        if exchange is not None and not await exchange.completed(RESPONSE_LIMIT):
+        if exchange is not None and not await exchange.completed(self.response_limit):
             raise HoldRefusedError(
                 f"{task.name} cannot be held: its turn came before the response of {task.request} "
-                f"was complete, and the client still waited for it after {RESPONSE_LIMIT:g} s. "
+                f"was complete, and the client still waited for it after {self.response_limit:g} s. "
                 "A task that runs before the response is a fault of the application."
             )
 

@@ -60,7 +60,7 @@ def test_rows_are_read_by_id(written):
         ),
         (
             REQUIREMENT.replace("BGF-ORDER-01", "BGX-ORDER-1"),
-            "area0.toml: BGX-ORDER-1: its id is not BGF-AREA-NN or BGR-AREA-NN",
+            "area0.toml: BGX-ORDER-1: its id is not BGF-AREA-NN, BGR-AREA-NN or BGC-AREA-NN",
         ),
         (
             REQUIREMENT.replace("MUST", "MAY"),

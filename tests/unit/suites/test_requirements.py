@@ -8,13 +8,15 @@ import pytest
 
 import bgcheck_suites.framework
 import bgcheck_suites.reference
+from bgcheck_suites import TaskContract
+from bgcheck_suites.endpoint.verify import VERIFICATIONS
 from bgcheck_suites.faults import FAULTS
 from bgcheck_suites.marks import marked_id, requirement
 from bgcheck_suites.registry import Row, registry
 from bgcheck_suites.sources import cited_lines, digest
 
 PACKAGES = (bgcheck_suites.framework, bgcheck_suites.reference)
-ROWS = registry()
+ROWS = {id_: row for id_, row in registry().items() if row.suite != "contract"}
 
 
 def suite_tests():
@@ -48,6 +50,12 @@ def problems(rows: dict[str, Row], tests) -> list[str]:
 
 def test_rows_and_tests_match():
     assert problems(ROWS, TESTS) == []
+
+
+def test_the_contract_verifies_each_of_its_rows():
+    assert list(VERIFICATIONS) == [id_ for id_ in registry() if id_ not in ROWS]
+    for id_ in VERIFICATIONS:
+        assert marked_id(getattr(TaskContract, f"test_{id_.replace('-', '_')}")) == id_
 
 
 def test_a_row_without_test_is_found():

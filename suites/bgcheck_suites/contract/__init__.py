@@ -1,0 +1,1 @@
+"""The suite `contract`: each pattern of the reference app against the contract."""

@@ -1,0 +1,21 @@
+"""The reference app on a database of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from bgcheck_reference.main import create_app
+from bgcheck_reference.settings import Settings
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Any]:
+    """The reference app, on SQLite or on the database that `BGCHECK_DATABASE_URL` names."""
+    url = os.environ.get("BGCHECK_DATABASE_URL") or f"sqlite:///{tmp_path / 'reference.db'}"
+    made = create_app(Settings(database_url=url, seconds_per_importance=0, email_retry_delay=0))
+    yield made
+    anyio.run(made.state.database.dispose)

@@ -1,0 +1,141 @@
+"""BGC-LOOP, BGC-RUN and BGC-END: the event loop, overlapping requests, and what is left behind."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from bgcheck.runner.errors import HoldRefusedError
+from bgcheck_suites.events import Contradiction
+from bgcheck_suites.marks import NotApplicable
+
+from .faulting import outside
+from .findings import require_none
+from .state import Numbers, change, state_of
+from .subject import Subject
+from .trial import Sent, Trial, trial
+
+BLOCKING = ("BG501", "BG502", "BG505", "BG506")
+COMPUTING = ("BG503",)
+LEFT = ("BG206", "BG209", "BG511", "BG512", "BG513")
+
+
+def loop_not_blocked(subject: Subject) -> None:
+    """BGC-LOOP-01: watch the calls that an async task makes on the loop, in real time."""
+    with trial(subject, *BLOCKING, *COMPUTING, virtual=False) as made:
+        tasks = made.discover().tasks
+        if not any("async-task" in task.shape for task in tasks):
+            raise NotApplicable("no task of the request is `async def`")
+        found = made.findings()
+    slow = [f for f in found if f.code in COMPUTING and f.func in subject.slow_tasks]
+    require_none([f for f in found if f not in slow], (*BLOCKING, *COMPUTING))
+
+
+def nothing_left(subject: Subject) -> None:
+    """BGC-END-01: look for what tasks have started and not ended, on success and on failure."""
+    with trial(subject, *LEFT, virtual=False) as made:
+        made.discover()
+        require_none(made.findings(), LEFT, after="its tasks succeed")
+        for faulty in outside(made, made.functions):
+            require_none(made.findings(), LEFT, after=faulty.fault)
+
+
+def overlap_harmless(subject: Subject) -> None:
+    """BGC-RUN-01: compare two requests in sequence with two that overlap, in seeded orders.
+
+    Only what two sequences have in common is compared: identifiers and times differ by themselves.
+    """
+    with trial(subject) as made:
+        made.discover()
+        known = set(state_of(made))
+        steady = _steady(_sequence(made), _sequence(made), known)
+        for seed in range(subject.seeds):
+            found = _overlapped(made, seed)
+            different = [
+                f"{name}: by {value:g} in sequence, by {found.get(name, 0):g} overlapped"
+                for name, value in sorted(steady.items())
+                if found and found.get(name, 0) != value
+            ]
+            if different:
+                raise Contradiction(
+                    "Two requests that overlap come to another result than two in sequence.",
+                    *different[:4],
+                    f"order: {_order(seed)}, seed {seed}",
+                )
+
+
+def _steady(first: Numbers, second: Numbers, known: set[str]) -> Numbers:
+    """Return what two sequences change by the same, and which known numbers they leave alone."""
+    names = known | first.keys() | second.keys()
+    return {n: first.get(n, 0.0) for n in names if first.get(n, 0.0) == second.get(n, 0.0)}
+
+
+def _sequence(made: Trial) -> Numbers:
+    before = state_of(made)
+    sent = [made.send(), made.send()]
+    return _result(made, before, sent)
+
+
+def _result(made: Trial, before: Numbers, sent: list[Sent]) -> Numbers:
+    found = change(before, state_of(made))
+    for one in sent:
+        for task in one.tasks:
+            name = f"{task.name} {task.outcome}"
+            found[name] = found.get(name, 0.0) + 1
+        name = f"responses with status {one.status}"
+        found[name] = found.get(name, 0.0) + 1
+    return found
+
+
+def _order(seed: int) -> str:
+    orders = (
+        "the second request while the first one's tasks run",
+        "both requests, then task by task",
+        "both requests, then all tasks at once",
+    )
+    return orders[seed % len(orders)]
+
+
+def _overlapped(made: Trial, seed: int) -> Numbers:
+    before = state_of(made)
+    overlap = (_straight, _one_by_one, _at_once)[seed % 3]
+    sent = overlap(made, random.Random(seed))
+    made.drain()
+    refused = any(isinstance(task.error, HoldRefusedError) for one in sent for task in one.tasks)
+    return {} if refused else _result(made, before, sent)  # BGC-RESP-01 tells of that
+
+
+def _straight(made: Trial, _: random.Random) -> list[Sent]:
+    return [made.begin(), made.begin()]
+
+
+def _one_by_one(made: Trial, order: random.Random) -> list[Sent]:
+    with made.bgtasks.hold() as gate:
+        sent = [made.begin(), made.begin()]
+        for task in _turns(gate, order):
+            gate.run(task)
+    return sent
+
+
+def _turns(gate: Any, order: random.Random) -> Iterator[Any]:
+    """Yield the next task of one request or the other, as the order has it."""
+    while gate.pending:
+        groups: dict[int, Any] = {}
+        for task in gate.pending:
+            groups.setdefault(id(task.request), task)
+        yield order.choice(list(groups.values()))
+
+
+def _at_once(made: Trial, order: random.Random) -> list[Sent]:
+    with made.bgtasks.hold() as gate:
+        sent = [made.begin(), made.begin()]
+        made.client.run_until(lambda: len(_held(made)) == 2 or not gate.pending)
+        held = _held(made)
+        order.shuffle(held)
+        for _, one in held:
+            one.release()
+        made.client.run_until(lambda: not any(t.outcome in ("held", "running") for t, _ in held))
+    return sent
+
+
+def _held(made: Trial) -> list[Any]:
+    return [entry for gate in made.bgtasks.runner.blocks.gates() for entry in gate.held()]

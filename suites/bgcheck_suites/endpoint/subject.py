@@ -1,0 +1,137 @@
+"""What is verified: an app, one request that schedules tasks, and what the adopter says of them."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class SubjectError(ValueError):
+    """What the adopter gave cannot be used; the message says what to write instead."""
+
+
+@dataclass(frozen=True)
+class RequestSpec:
+    """One request: `POST /items/1`, with a body and headers.
+
+    Attributes:
+        line: method and path, such as `POST /items/1?dry=1`.
+        json: the body as JSON, None for none.
+        data: a form, or the raw body.
+        files: uploads, as the client library takes them.
+        headers: headers of the request.
+    """
+
+    line: str
+    json: Any = None
+    data: Any = None
+    files: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        method, _, path = self.line.partition(" ")
+        if method.upper() not in METHODS or not path.startswith("/"):
+            raise SubjectError(
+                f"{self.line!r} is no request: write a method and a path, such as 'POST /items/1'"
+            )
+
+    @property
+    def method(self) -> str:
+        """The method, in capitals."""
+        return self.line.partition(" ")[0].upper()
+
+    @property
+    def url(self) -> str:
+        """The path with its query."""
+        return self.line.partition(" ")[2]
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments of the client's `request`, without method and URL."""
+        given: dict[str, Any] = {"json": self.json, "files": self.files}
+        given["content" if isinstance(self.data, (str, bytes)) else "data"] = self.data
+        named = {name: value for name, value in given.items() if value is not None}
+        return {**named, "headers": dict(self.headers)}
+
+    def changed(self, **changes: Any) -> "RequestSpec":
+        """Return the request with other parts."""
+        return replace(self, **changes)
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An app and its request, with what can be overridden.
+
+    Attributes:
+        app: the ASGI application.
+        request: the request that schedules tasks.
+        tasks: the names of the tasks that are expected, in order; None for whatever is scheduled.
+        invalid: requests that the app must refuse, besides those derived from its schema.
+        probe: returns more of the app's state: numbers, lists and dicts.
+        prepare: called before each request.
+        is_recorded: tells whether the app has recorded a failure, where it does so elsewhere.
+        slow_tasks: the names of async tasks that may hold the event loop for long by computing.
+        ignore_engines: database engines not to look at.
+        timeout: seconds of real time that a request and its tasks may take.
+        seeds: how many orders of two overlapping requests are tried.
+    """
+
+    app: Any
+    request: RequestSpec
+    tasks: Sequence[str] | None = None
+    invalid: Sequence[RequestSpec] = ()
+    probe: Callable[[], Any] = _nothing
+    prepare: Callable[[], object] = _nothing
+    is_recorded: Callable[[], bool] = lambda: False
+    slow_tasks: Sequence[str] = ()
+    ignore_engines: Sequence[Any] = ()
+    timeout: float = 10.0
+    seeds: int = 6
+
+
+def load_app(given: Any) -> Any:
+    """Return the ASGI application behind `module:app`, `module:create_app`, a factory, or an app.
+
+    Raises SubjectError where there is none.
+    """
+    found = _imported(given) if isinstance(given, str) else given
+    if _is_factory(found):
+        found = found()
+    if not callable(found):
+        raise SubjectError(
+            f"{given!r} is no application: give an app, a function that makes one, or its place, "
+            "such as 'myproject.main:app'"
+        )
+    return found
+
+
+def _imported(place: str) -> Any:
+    module, colon, name = place.partition(":")
+    if not colon or not name:
+        raise SubjectError(f"{place!r} names no app: write 'myproject.main:app'")
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise SubjectError(f"{place!r} cannot be imported: {error}") from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise SubjectError(f"{place!r}: {module} has no {name!r}")
+        found = getattr(found, part)
+    return found
+
+
+def _is_factory(found: Any) -> bool:
+    """Whether something makes an app: a callable that needs no argument."""
+    if not callable(found) or isinstance(found, type):
+        return False
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError):
+        return False
+    return True

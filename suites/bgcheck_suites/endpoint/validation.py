@@ -1,0 +1,46 @@
+"""BGC-VAL: invalid input is refused, and schedules nothing."""
+
+from bgcheck_suites.events import Contradiction
+from bgcheck_suites.marks import NotApplicable
+
+from .invalid import Invalid, derive, schema_of
+from .subject import Subject
+from .trial import Sent, Trial, place, trial
+
+
+def invalid_refused(subject: Subject) -> None:
+    """BGC-VAL-01: send each invalid request, and look at its status and its tasks."""
+    with trial(subject) as made:
+        made.discover()
+        for invalid in _cases(subject):
+            _require_refused(made, invalid)
+
+
+def _cases(subject: Subject) -> list[Invalid]:
+    given = [Invalid(f"it is {one.line} (given)", one) for one in subject.invalid]
+    schema = schema_of(subject.app)
+    derived = derive(schema, subject.request) if schema is not None else []
+    if given or derived:
+        return [*given, *derived]
+    if schema is None:
+        raise NotApplicable("the app has no OpenAPI schema; give `invalid` requests")
+    raise NotApplicable("the schema of the operation forbids nothing; give `invalid` requests")
+
+
+def _require_refused(made: Trial, invalid: Invalid) -> None:
+    sent = made.send(invalid.request)
+    evidence = [_written(invalid, sent), *map(place, sent.tasks)]
+    if sent.status is None or not 400 <= sent.status < 500:
+        answer = f"answered {sent.status}" if sent.status else "not answered"
+        raise Contradiction(f"Invalid input is {answer}: {invalid.fault}.", *evidence)
+    if sent.tasks:
+        raise Contradiction(
+            f"Invalid input is refused, and schedules {sent.tasks[0].name} all the same: "
+            f"{invalid.fault}.",
+            *evidence,
+        )
+
+
+def _written(invalid: Invalid, sent: Sent) -> str:
+    body = f" with {invalid.request.json!r}" if invalid.request.json is not None else ""
+    return f"{invalid.request.line[:200]}{body[:200]} -> {sent.status}"

@@ -1,0 +1,164 @@
+"""`TaskContract`: a test class that an adopter subclasses, with one test for each requirement."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from bgcheck.report.stack import resolved_stack
+
+from .endpoint.capabilities import Capabilities
+from .endpoint.subject import RequestSpec, Subject, SubjectError, load_app
+from .endpoint.verify import contract_rows, expect, verify
+from .events import Contradiction
+from .judge import Verdict
+from .marks import NotTestable, requirement
+from .registry import Expectation, Row
+
+VERDICT: pytest.StashKey[Verdict] = pytest.StashKey[Verdict]()
+"""What a test of the contract came to; `bgcheck conform` reads it."""
+
+GIVEN: frozenset[str] = frozenset({"tasks", "slow_tasks", "ignore_engines", "timeout", "seeds"})
+
+
+class TaskContract:
+    """The contract of a task endpoint, as tests. Subclass it, and give an app and a request.
+
+    Example:
+        class TestCreateItem(TaskContract):
+            app = "myproject.main:app"
+            request = "POST /items/1"
+
+    Attributes:
+        app: `module:app`, an app, a function that makes one, or a fixture of the class; without
+            any of them the fixture `app` of the project.
+        request: method and path of a request that schedules tasks.
+        json, data, files, headers: the rest of that request.
+        tasks: the names of the tasks that it must schedule; None for whatever it does.
+        invalid: requests that must be refused, besides those derived from the schema: a line, or
+            keyword arguments of the request such as `{"json": {}}`.
+        slow_tasks: async tasks that may compute for long.
+        ignore_engines: database engines not to look at.
+        timeout: seconds of real time that a request and its tasks may take.
+        seeds: how many orders of two overlapping requests are tried.
+        expected_failures: by id, the reason why a requirement is known not to hold, as a text or
+            as an `Expectation` with its versions; one that holds all the same fails.
+        capabilities: what the endpoint is declared to do or not; see `Capabilities`.
+    """
+
+    app: ClassVar[Any] = None
+    request: ClassVar[str] = ""
+    json: ClassVar[Any] = None
+    data: ClassVar[Any] = None
+    files: ClassVar[Any] = None
+    headers: ClassVar[Mapping[str, str]] = {}
+    tasks: ClassVar[Sequence[str] | None] = None
+    invalid: ClassVar[Sequence[str | Mapping[str, Any]]] = ()
+    slow_tasks: ClassVar[Sequence[str]] = ()
+    ignore_engines: ClassVar[Sequence[Any]] = ()
+    timeout: ClassVar[float] = 10.0
+    seeds: ClassVar[int] = 6
+    expected_failures: ClassVar[Mapping[str, str | Expectation]] = {}
+    capabilities: ClassVar[Mapping[str, bool]] = {}
+
+    # The trials inject faults on purpose: the checks of the session need not tell of them.
+    pytestmark: ClassVar[Any] = pytest.mark.bgcheck(ignore=["BG"])
+
+    def prepare(self) -> None:
+        """Do what must be done before each request, such as storing a row that it needs."""
+
+    def probe(self) -> Any:
+        """Return more of the app's state, to compare runs by: numbers, lists, dicts."""
+
+    def is_recorded(self) -> bool:
+        """Tell whether the app has recorded a failure, where bgcheck cannot see it."""
+        return False
+
+    def subject(self, request: pytest.FixtureRequest) -> Subject:
+        """Return what is verified: the app and the request of this class."""
+        cls = type(self)
+        spec = RequestSpec(cls.request, cls.json, cls.data, cls.files, dict(cls.headers))
+        return Subject(
+            app=load_app(_app_of(cls, request)),
+            request=spec,
+            invalid=[_invalid(spec, one) for one in cls.invalid],
+            prepare=self.prepare,
+            probe=self.probe,
+            is_recorded=self.is_recorded,
+            **{name: getattr(cls, name) for name in sorted(GIVEN)},
+        )
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Add the test of the capabilities where some are declared."""
+        super().__init_subclass__(**kwargs)
+        if cls.capabilities:
+            cls.test_capabilities = _test_capabilities  # type: ignore[attr-defined]
+
+    def _verify(self, request: pytest.FixtureRequest, row: Row) -> None:
+        try:
+            verdict = verify(self.subject(request), row.id)
+        except SubjectError as error:
+            pytest.fail(f"{type(self).__name__}: {error}", pytrace=False)
+        known = _expectation(self.expected_failures.get(row.id))
+        if known is not None and known.holds(resolved_stack()):
+            verdict = expect(verdict, known)
+        request.node.stash[VERDICT] = verdict
+        report(row, verdict)
+
+
+def _test_capabilities(self: TaskContract, request: pytest.FixtureRequest) -> None:
+    """What the endpoint is declared to do is what it does."""
+    try:
+        Capabilities.probe(self.subject(request)).require(self.capabilities)
+    except (Contradiction, NotTestable, SubjectError) as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+def _app_of(cls: type[TaskContract], request: pytest.FixtureRequest) -> Any:
+    """Return the app: the attribute of the class, or the fixture of that name."""
+    given = inspect.getattr_static(cls, "app", None)
+    if isinstance(given, staticmethod):
+        given = given.__func__
+    if given is None or type(given).__name__ == "FixtureFunctionDefinition":
+        return request.getfixturevalue("app")
+    return given
+
+
+def _invalid(spec: RequestSpec, given: str | Mapping[str, Any]) -> RequestSpec:
+    return spec.changed(**({"line": given} if isinstance(given, str) else given))
+
+
+def _expectation(given: str | Expectation | None) -> Expectation | None:
+    return Expectation(reason=given) if isinstance(given, str) else given
+
+
+def report(row: Row, verdict: Verdict) -> None:
+    """End a test as its verdict says: skipped, xfailed or failed, with fact, evidence, way out."""
+    if verdict.status == "not-applicable":
+        pytest.skip(f"{row.id} not applicable: {verdict.message}")
+    if verdict.status in ("warn", "expected-fail"):
+        pytest.xfail(text(row, verdict))
+    if verdict.status != "pass":
+        pytest.fail(text(row, verdict), pytrace=False)
+
+
+def text(row: Row, verdict: Verdict) -> str:
+    """Write a verdict: the requirement, the fact with its way out, the evidence."""
+    head = f"{row.id} ({row.level}): {row.text}"
+    return "\n".join((head, f"  {verdict.message}", *(f"    {line}" for line in verdict.evidence)))
+
+
+def _test_of(row: Row) -> Callable[[TaskContract, pytest.FixtureRequest], None]:
+    @requirement(row.id)
+    def test(self: TaskContract, request: pytest.FixtureRequest) -> None:
+        self._verify(request, row)
+
+    test.__name__ = f"test_{row.id.replace('-', '_')}"
+    test.__qualname__ = f"TaskContract.{test.__name__}"
+    test.__doc__ = f"{row.id} ({row.level}): {row.text}"
+    return test
+
+
+for _row in contract_rows().values():
+    setattr(TaskContract, f"test_{_row.id.replace('-', '_')}", _test_of(_row))
