@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import NullPool
 
 from bgcheck_reference.models import Base, User
 
@@ -41,12 +42,13 @@ class Database:
     async_session_factory: async_sessionmaker[AsyncSession]
 
     @classmethod
-    def from_url(cls, url: str) -> "Database":
+    def from_url(cls, url: str, *, pooled: bool = True) -> "Database":
         """Make both engines for a URL; nothing connects yet.
 
         Args:
             url: an SQLite or PostgreSQL URL. Its driver is kept where it serves the engine, else
                 replaced: `aiosqlite` and `pysqlite` for SQLite, `psycopg` for PostgreSQL.
+            pooled: keep connections for later; else each session opens one and closes it.
 
         Returns:
             The engines with their session factories. Objects stay loaded after a commit, so that
@@ -56,8 +58,9 @@ class Database:
             ModuleNotFoundError: the driver is not installed.
         """
         parsed = make_url(url)
-        engine = create_engine(_with_driver(parsed, _SYNC_DRIVERS))
-        async_engine = create_async_engine(_with_driver(parsed, _ASYNC_DRIVERS))
+        options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
+        engine = create_engine(_with_driver(parsed, _SYNC_DRIVERS), **options)
+        async_engine = create_async_engine(_with_driver(parsed, _ASYNC_DRIVERS), **options)
         if parsed.get_backend_name() == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(async_engine.sync_engine, "connect", _prepare_sqlite)

@@ -8,6 +8,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from bgcheck_reference.db import Database
+from bgcheck_reference.queues.chosen import make_queue
 from bgcheck_reference.routes import ROUTERS
 from bgcheck_reference.settings import Settings
 from bgcheck_reference.smtp import make_mailer
@@ -26,8 +27,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     _configure_logging(settings.log_level)
     try:
         await anyio.to_thread.run_sync(database.create_tables, settings.demo_users)
+        if app.state.queue is not None:
+            await app.state.queue.start()
         yield
     finally:
+        if app.state.queue is not None:
+            await app.state.queue.stop()
         await database.dispose()
 
 
@@ -45,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or Settings()
     app.state.database = Database.from_url(app.state.settings.database_url)
     app.state.mailer = make_mailer(app.state.settings)
-    app.state.queue = None
+    app.state.queue = make_queue(app.state.settings)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -10,9 +10,10 @@ from sqlalchemy.exc import ArgumentError
 
 from bgcheck_reference.settings_exports import ExportSettings
 from bgcheck_reference.settings_mail import MailSettings
+from bgcheck_reference.settings_queue import QueueSettings
 
 
-class Settings(MailSettings, ExportSettings, BaseSettings):
+class Settings(MailSettings, ExportSettings, QueueSettings, BaseSettings):
     """Everything that differs between a laptop, a test and a server.
 
     Raises:

@@ -15,3 +15,13 @@ class TaskQueue(Protocol):
             args: its arguments, without its resources.
             kwargs: those given by name.
         """
+
+
+class RunningQueue(TaskQueue, Protocol):
+    """A queue that is connected while the app runs."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
