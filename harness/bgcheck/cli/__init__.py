@@ -9,7 +9,7 @@ from bgcheck import __version__
 from bgcheck.report.gate import ExitCode
 from bgcheck.report.stack import resolved_stack
 
-from . import baseline, conform, explain, fixtures
+from . import baseline, conform, explain, fixtures, selftest
 from .errors import UsageError
 
 
@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     fixtures.add_parser(commands)
     explain.add_parser(commands)
     baseline.add_parser(commands)
+    selftest.add_parser(commands)
     return parser
 
 

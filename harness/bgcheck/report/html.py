@@ -6,6 +6,7 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .gate import Gate
+from .reproductions import reproduction_of
 from .results import Result, Run
 from .stack import describe
 
@@ -50,6 +51,7 @@ def render_page(run: Run, gate: Gate) -> str:
         problems=[r for r in run.results if r.failing or r.status in ("warn", "expected-fail")],
         tallies=[(level, *run.tally(level)) for level in ("MUST", "SHOULD", None)],
         marks=MARKS,
+        reproduction_of=reproduction_of,
     )
 
 

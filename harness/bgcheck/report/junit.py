@@ -3,6 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from .gate import ExitCode, Gate
+from .reproductions import reproduction_of
 from .results import Result, Run
 
 
@@ -37,7 +38,9 @@ def _add_outcome(case: ET.Element, result: Result) -> None:
     if result.failing:
         tag, kind = ("error", "suite") if result.suite_error else ("failure", result.status)
         outcome = ET.SubElement(case, tag, message=_clean(result.message), type=kind)
-        outcome.text = _clean("\n".join((result.message, *result.evidence)))
+        told = (result.message, *result.evidence)
+        script = reproduction_of(result)
+        outcome.text = _clean("\n".join((*told, *(("", script) if script else ()))))
     elif result.status != "pass":
         ET.SubElement(case, "skipped", message=_clean(f"{result.status}: {result.message}"))
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from .gate import ExitCode, Gate
+from .reproductions import reproduction_of
 from .results import Result, Run
 from .stack import describe
 
@@ -76,6 +77,9 @@ class Screen:
         self._console.print(title)
         for line in (result.message, *result.evidence):
             self._console.print(f"    {escape(line)}")
+        if self._verbose:
+            for line in reproduction_of(result).splitlines():
+                self._console.print(f"        {escape(line)}", style="dim", soft_wrap=True)
         self._console.print(f"    Repeat: bgcheck conform --select {result.id} -v\n", style="dim")
 
 
