@@ -16,6 +16,8 @@ from bgcheck.events_database import SessionRolledBack as SessionRolledBack
 from bgcheck.events_database import StatementFinished as StatementFinished
 from bgcheck.events_database import StatementStarted as StatementStarted
 from bgcheck.events_database import TransactionEnded as TransactionEnded
+from bgcheck.events_resources import TempfileMade as TempfileMade
+from bgcheck.events_resources import WorkersTaken as WorkersTaken
 
 if TYPE_CHECKING:
     from contextvars import ContextVar
@@ -376,6 +378,8 @@ Event = (
     | LoopHeld
     | WorkStarted
     | HandleDropped
+    | TempfileMade
+    | WorkersTaken
     | LoopObjectTouched
 )
 Sink = Callable[[Event], None]

@@ -9,6 +9,7 @@ from bgcheck.checks.event_loop_handles import HandleLeftOpen, LoopObjectFromThre
 from bgcheck.checks.event_loop_held import LoopBlocked
 from bgcheck.checks.event_loop_leftovers import OrphanAsyncioTask, OrphanThread
 from bgcheck.checks.event_loop_misuse import NestedEventLoop, NoLoopInThread
+from bgcheck.checks.event_loop_resources import TempfileLeft, ThreadPoolStarved
 
 if TYPE_CHECKING:
     from bgcheck.checks.base import Check
@@ -20,7 +21,9 @@ CHECKS: tuple[type[Check], ...] = (
     LoopObjectFromThread,
     NoLoopInThread,
     NestedEventLoop,
+    ThreadPoolStarved,
     OrphanAsyncioTask,
     OrphanThread,
     HandleLeftOpen,
+    TempfileLeft,
 )
