@@ -97,8 +97,8 @@ class Runner:
         if exchange is not None and not await exchange.completed(self.response_limit):
             raise HoldRefusedError(
                 f"{task.name} cannot be held: its turn came before the response of {task.request} "
-                f"was complete, and the client still waited after {self.response_limit:g} s. "
-                "A task that runs before the response is a fault of the application."
+                "was complete, and the client still waited for it after "
+                f"{self.response_limit:g} s. A task that runs before the response is a fault of the application."
             )
 
     def _refuse_if_awaited(self, task: ScheduledTask) -> None:
