@@ -98,7 +98,8 @@ class Runner:
             raise HoldRefusedError(
                 f"{task.name} cannot be held: its turn came before the response of {task.request} "
                 "was complete, and the client still waited for it after "
-                f"{self.response_limit:g} s. A task that runs before the response is a fault of the application."
+                f"{self.response_limit:g} s. "
+                "A task that runs before the response is a fault of the application."
             )
 
     def _refuse_if_awaited(self, task: ScheduledTask) -> None:
