@@ -17,7 +17,7 @@ from bgcheck_reference.settings import Settings
 class DramatiqQueue:
     """Sends tasks to Dramatiq; its `broker` is what a worker runs.
 
-    Run one by `dramatiq bgcheck_reference.queues.dramatiq_worker`. With the broker for tests,
+    Run one by `dramatiq bgcheck_reference.queues.dramatiq_worker:broker`. With the broker for tests,
     tasks wait until a test runs a worker.
     """
 

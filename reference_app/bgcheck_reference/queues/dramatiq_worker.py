@@ -1,4 +1,4 @@
-"""What a worker loads: `dramatiq bgcheck_reference.queues.dramatiq_worker`."""
+"""What a worker loads: `dramatiq bgcheck_reference.queues.dramatiq_worker:broker`."""
 
 from bgcheck_reference.queues.dramatiq import DramatiqQueue
 from bgcheck_reference.queues.known import worker_resources
