@@ -277,8 +277,9 @@ def test_a_shield_keeps_a_task_from_being_cancelled(log: Log) -> None:
     async def main() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(call_directly, app, log)
-            while not log.count("task starts"):
-                await anyio.lowlevel.checkpoint()
+            with anyio.move_on_after(LIMIT):
+                while not log.count("task starts"):
+                    await anyio.lowlevel.checkpoint()
             group.cancel_scope.cancel()
             gate.open()
 
