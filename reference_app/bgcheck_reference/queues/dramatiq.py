@@ -17,8 +17,8 @@ from bgcheck_reference.settings import Settings
 class DramatiqQueue:
     """Sends tasks to Dramatiq; its `broker` is what a worker runs.
 
-    Run one by `dramatiq bgcheck_reference.queues.dramatiq_worker:broker`. With the broker for tests,
-    tasks wait until a test runs a worker.
+    Run one by `dramatiq bgcheck_reference.queues.dramatiq_worker:broker`. With the broker for
+    tests, tasks wait until a test runs a worker.
     """
 
     def __init__(self, settings: Settings, resources: Resources) -> None:
