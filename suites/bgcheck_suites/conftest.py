@@ -10,7 +10,8 @@ from bgcheck.report.stack import resolved_stack
 from .events import Log
 from .judge import Verdict, check_value, judge
 from .lab import InProcess, Lab, OnServer
-from .marks import NotApplicable, requirement_id
+from .marks import NotApplicable, place_of, requirement_id
+from .matrix.database import shipped_record
 from .registry import Row, registry
 from .server import Server, running_server
 from .testcase import VERDICT
@@ -64,14 +65,25 @@ def lab(request: pytest.FixtureRequest) -> Lab:
 @pytest.fixture
 def observe(request: pytest.FixtureRequest) -> Observe:
     """Record the value of a behaviour; fails where the recorded expectation is stale."""
-    row = registry()[str(requirement_id(request.node))]
+    expected = _expected(registry()[str(requirement_id(request.node))])
+    place = place_of(request.node.nodeid)
 
     def record(value: str) -> None:
         __tracebackhide__ = True
         request.node.stash[OBSERVED] = value
-        check_value(row, resolved_stack(), value)
+        check_value(expected, value, place)
 
     return record
+
+
+def _expected(row: Row) -> str | None:
+    """Return the value on this stack: of the measured database, else of the row."""
+    stack = resolved_stack()
+    measured = shipped_record(row.id)
+    if measured is not None:
+        return measured.value_for(stack)
+    listed = row.value_for(stack)
+    return listed.value if listed is not None else None
 
 
 def _row(item: pytest.Item) -> Row | None:

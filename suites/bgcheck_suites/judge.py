@@ -11,6 +11,7 @@ from bgcheck.runner.errors import DrainLimitError, GateTimeoutError, HoldRefused
 from .events import Contradiction
 from .marks import NotApplicable, NotTestable
 from .registry import Row
+from .values import at
 
 # What a test raises where the stack, and not the test, does something else than required.
 CONTRADICTIONS = (
@@ -77,18 +78,15 @@ def _words(error: BaseException) -> tuple[str, tuple[str, ...]]:
     return fact, tuple(evidence)
 
 
-def check_value(row: Row, stack: Mapping[str, str], value: str) -> None:
-    """Compare the observed value of a behaviour with the one expected on this stack.
+def check_value(expected: str | None, value: str, place: str = "") -> None:
+    """Compare the observed value of a behaviour, at one place, with the one that is expected.
 
-    Raises Contradiction where the expectation is stale.
+    Raises Contradiction where the expectation is stale. None expects nothing.
     """
     __tracebackhide__ = True
-    expected = row.value_for(stack)
-    if expected is None:
-        raise Contradiction("No recorded expectation covers this stack.", f"observed {value!r}")
-    if value != expected.value:
+    if expected is not None and value != at(expected, place):
         raise Contradiction(
             "The recorded expectation is stale.",
             f"observed {value!r}",
-            f"expected {expected.value!r} ({expected.when or 'everywhere'})",
+            f"expected {at(expected, place)!r}",
         )

@@ -40,3 +40,9 @@ def marked_id(test: object) -> str | None:
 def requirement_id(item: pytest.Item) -> str | None:
     """Return the id that a collected test measures, or None."""
     return marked_id(getattr(item, "function", None))
+
+
+def place_of(nodeid: str) -> str:
+    """Return the place where a test measures (`in-process`, `server`), or an empty string."""
+    _, bracket, place = nodeid.rpartition("[")
+    return place.rstrip("]") if bracket else ""

@@ -6,12 +6,14 @@ from typing import Any, TextIO, cast
 
 import pytest
 
-from bgcheck.report.results import Result, Status, worst, write_line, write_result
+from bgcheck.report.results import SEVERITY, Result, Status, worst, write_line, write_result
 
-from .marks import requirement_id
+from .marks import place_of, requirement_id
 from .registry import registry
+from .values import combine, value_of
 
 COLLECTION_BROKEN = "collection-error"
+LIMIT_OF_A_PLANTED_RUN = 4.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,8 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Plant the fault, if one is asked for, and start streaming."""
     fault: str | None = config.option.conform_plant
     if fault:
+        from . import events
         from .faults import plant
 
+        # A fault lets probes wait in vain; on a healthy stack none waits so long.
+        events.LIMIT = LIMIT_OF_A_PLANTED_RUN
         config.add_cleanup(plant(fault))
     path: Path | None = config.option.conform_results
     if path is not None:
@@ -107,6 +112,7 @@ def _result(id_: str, suite: str, reports: list[pytest.TestReport]) -> Result:
             v for k, v in speaker.user_properties if k == "evidence" and isinstance(v, str)
         ),
         observed=properties.get("observed"),
+        value=_value(said),
         duration=round(sum(report.duration for report in reports), 4),
         suite_error=any("suite_error" in p for _, p in said),
         tests=tuple(dict.fromkeys(r.nodeid for r, _ in said)),
@@ -120,5 +126,17 @@ def _properties(report: pytest.TestReport) -> dict[str, Any]:
 
 def _located(message: str, report: pytest.TestReport) -> str:
     """Put the place of measurement (`in-process`, `server`) before a message."""
-    _, bracket, variant = report.nodeid.rpartition("[")
-    return f"[{variant.rstrip(']')}] {message}" if bracket else message
+    place = place_of(report.nodeid)
+    return f"[{place}] {message}" if place else message
+
+
+def _value(reports: list[tuple[pytest.TestReport, dict[str, Any]]]) -> str:
+    """Return the value of a requirement or behaviour, over the places where it was measured."""
+    said: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for report, properties in reports:
+        said[place_of(report.nodeid)].append(properties)
+    worst_of = {
+        place: min(found, key=lambda p: SEVERITY.index(p["status"]))
+        for place, found in said.items()
+    }
+    return combine({p: value_of(w["status"], w.get("observed")) for p, w in worst_of.items()})

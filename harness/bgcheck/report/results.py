@@ -34,8 +34,9 @@ FAILING: frozenset[Status] = frozenset({"fail", "unexpected-pass", "not-testable
 class Result:
     """What was measured for one requirement.
 
-    `level` is None for a behaviour, `duration` is in seconds, `observed` is the value of a
-    behaviour, and `suite_error` says that the suite itself broke while measuring.
+    `level` is None for a behaviour, `duration` is in seconds, `observed` is what a behaviour's
+    test observed, `value` is what the matrix compares, over all places where it was measured, and
+    `suite_error` says that the suite itself broke while measuring.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Result:
     message: str = ""
     evidence: tuple[str, ...] = ()
     observed: str | None = None
+    value: str = ""
     duration: float = 0.0
     suite_error: bool = False
     tests: tuple[str, ...] = ()
