@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,3 +19,11 @@ def bgtasks(request: pytest.FixtureRequest) -> Iterator[BackgroundTasksLog]:
     verbosity = request.config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS)
     with modes.recorded(request.node, verbosity) as log:
         yield log
+
+
+@pytest.fixture
+def contract_requirement(request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Verifies one requirement for a test that `@pytest.mark.contract` marks."""
+    from bgcheck.contract import verification
+
+    return verification(request)

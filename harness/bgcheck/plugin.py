@@ -11,7 +11,13 @@ pytest.register_assert_rewrite("bgcheck_suites")
 from bgcheck import config as options  # noqa: E402 - after the rewrite is registered
 from bgcheck import modes  # noqa: E402
 from bgcheck.fixtures import bgtasks as bgtasks  # noqa: E402
+from bgcheck.fixtures import contract_requirement as contract_requirement  # noqa: E402
 from bgcheck.instrument import install  # noqa: E402
+
+MARKER_OF_CONTRACTS = (
+    "contract(request, app=None, json=None, data=None, files=None, headers=None, **overrides): "
+    "verify the contract of a task endpoint, one test for each requirement"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,10 +32,28 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "bgcheck(mode=None, clock=None, ignore=()): how background tasks run in this test",
     )
+    config.addinivalue_line("markers", MARKER_OF_CONTRACTS)
     modes.check(config)
     install.install()
     config.add_cleanup(install.uninstall)
     options.start(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make the tests of `@pytest.mark.contract`."""
+    if metafunc.definition.get_closest_marker("contract") is not None:
+        from bgcheck import contract
+
+        contract.expand(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Verify the contract before a marked function runs."""
+    if "contract_requirement" in pyfuncitem.funcargs:
+        from bgcheck import contract
+
+        contract.run(pyfuncitem)
 
 
 def pytest_plugin_registered(plugin: object) -> None:
@@ -43,6 +67,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set the fixture up where a marker or the configuration needs it."""
     item.config.stash[modes.RUNNING] = item
     modes.prepare(item)
+    if item.get_closest_marker("contract") is not None:
+        from bgcheck import contract
+
+        contract.prepare(item)
 
 
 @pytest.hookimpl(trylast=True)

@@ -41,12 +41,15 @@ def test_create(bgtasks):
 IGNORED = ("ignore:The 'app' shortcut", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-def run_pytest(python: str, where: Path, **files: str) -> "subprocess.CompletedProcess[str]":
+def run_pytest(
+    python: str, where: Path, *options: str, **files: str
+) -> "subprocess.CompletedProcess[str]":
     """Write a project and run its tests there, with its own interpreter."""
     for name, text in files.items():
         (where / f"{name}.py").write_text(text, encoding="utf-8")
     filters = [option for text in ("error", *IGNORED) for option in ("-W", text)]
-    command = [python, "-I", "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *filters]
+    command = [python, "-I", "-m", "pytest", "-p", "no:cacheprovider", "--color=no"]
+    command += [*filters, *options]
     return subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
 
 

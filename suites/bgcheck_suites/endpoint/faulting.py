@@ -1,11 +1,10 @@
 """The faults that a request is sent with: before, inside and after each task, and cancellation."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .injection import FailureAfter, FailureBefore, FailureInside, points_of
+from .injection import CancellationInside, FailureAfter, FailureBefore, FailureInside, points_of
 from .trial import Sent, Trial, name_of
 
 
@@ -46,6 +45,11 @@ def cancelled(made: Trial, functions: list[Any]) -> Iterator[Faulty]:
                 sent = made.send()
             if fault.hits:
                 yield Faulty(f"{name_of(function)} is cancelled at its {moment}", sent, fault.hits)
+        for point in points_of(function):
+            with CancellationInside(made.bgtasks.runner, function, point) as inner:
+                sent = made.send()
+            if inner.raised:
+                yield Faulty(f"{name_of(function)} is cancelled at {point}", sent, inner.raised)
 
 
 def disconnected(made: Trial) -> Iterator[Faulty]:
@@ -64,10 +68,3 @@ def all_faults(made: Trial, functions: list[Any]) -> Iterator[Faulty]:
     yield from inside(made, functions)
     yield from cancelled(made, functions)
     yield from disconnected(made)
-
-
-@contextmanager
-def failing(made: Trial, function: Any) -> Iterator[None]:
-    """Have a task fail in place of running, for a block."""
-    with FailureBefore(made.bgtasks.runner, function, None):
-        yield

@@ -5,6 +5,7 @@ alone: lines in `finally` and `except`, the headers of `with`, and calls such as
 """
 
 import ast
+import asyncio
 import functools
 import inspect
 import sys
@@ -184,8 +185,11 @@ class FailureInside(Fault):
         here = event == "line" and self._point.first <= frame.f_lineno <= self._point.last
         if here and self.raised < LIMIT:
             self.raised += 1
-            raise InjectedError(f" in {describe_function(self._func)}, {self._point}")
+            self._strike()
         return self._trace
+
+    def _strike(self) -> None:
+        raise InjectedError(f" in {describe_function(self._func)}, {self._point}")
 
     def _rearm(self, frame: types.FrameType, _event: str, _arg: Any) -> None:
         """Trace on: an error that a tracer raises ends all tracing."""
@@ -197,3 +201,16 @@ class FailureInside(Fault):
                 outer.f_trace = self._trace
             outer = outer.f_back
         sys.settrace(self._trace)
+
+
+class CancellationInside(FailureInside):
+    """An async task is cancelled when it reaches a line; it meets that at its next `await`."""
+
+    def takes(self, task: ScheduledTask) -> bool:
+        """Leave `def` tasks alone: a thread cannot be cancelled."""
+        return "async-task" in task.shape and super().takes(task)
+
+    def _strike(self) -> None:
+        running = asyncio.current_task() if self.raised == 1 else None
+        if running is not None:
+            running.cancel()
