@@ -214,9 +214,11 @@ def thread_beside_the_task(sessions: Any) -> None:
         session.execute(select(Counter.value))
         thread = threading.Thread(target=query, args=(session, go, done))
         thread.start()
-        go.append(True)
-        spin(done)
-        thread.join()
+        try:
+            go.append(True)
+            spin(done)
+        finally:
+            thread.join()
 
 
 def two_threads(sessions: Any) -> None:

@@ -14,8 +14,12 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 CHECKS = DOCS / "checks.md"
 """Written from the pages of the checks, whose examples tests/checks runs."""
+CONTRACT = DOCS / "contract.md"
+"""Faulty and corrected apps, which test_contract.py verifies."""
 PAGES = sorted(
-    page for page in DOCS.rglob("*.md") if page != CHECKS and "```python" in page.read_text("utf-8")
+    page
+    for page in DOCS.rglob("*.md")
+    if page not in (CHECKS, CONTRACT) and "```python" in page.read_text("utf-8")
 )
 
 BLOCK = re.compile(

@@ -8,6 +8,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any, Final
 
+from bgcheck.instrument.hub import Hub
 from bgcheck.recorder.usercode import is_user_file
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ LIMIT: Final = 300_000
 _CLOSED: Final = (
     bytes,
     contextvars.Context,
+    Hub,
     str,
     types.AsyncGeneratorType,
     types.CodeType,

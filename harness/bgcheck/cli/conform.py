@@ -11,6 +11,7 @@ from bgcheck.report.gate import Gate, decide
 from bgcheck.report.results import Run, read_run, write_line
 from bgcheck.report.stack import resolved_stack
 
+from . import contract
 from .child import Child, SuiteRun, follow
 from .errors import UsageError, need
 
@@ -81,13 +82,29 @@ def add_parser(commands: Any) -> None:
         metavar="FAULT",
         help="self-test: break the framework in this way first; an unknown name lists them",
     )
+    parser.add_argument(
+        "--perturb",
+        type=int,
+        default=0,
+        metavar="SEED",
+        help="shuffle the probes, and let threads change places all the time: a value that "
+        "differs from an undisturbed run is a race",
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="only record what behaviours do, without the measured database's expectations",
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="show each result as it comes")
+    contract.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the selected suites, write the report, and return the exit code."""
     need("conform", "suites", "rich", "jinja2", "packaging")
+    if arguments.app or arguments.request:
+        return _run_contract(arguments)
     rows = _selected(arguments)
     for suite in {row.suite for row in rows.values()}:
         need(f"conform --suite {suite}", "suites", *NEEDS[suite])
@@ -101,6 +118,17 @@ def run(arguments: argparse.Namespace) -> int:
     gate = decide(outcome, broken=_broken(outcome, children))
     _write_report(outcome, gate, directory)
     screen.show(outcome, gate, directory)
+    return gate.code
+
+
+def _run_contract(arguments: argparse.Namespace) -> int:
+    """Verify one endpoint in this process, write the report, and return the exit code."""
+    from bgcheck.report.table import Screen
+
+    directory = _prepared(arguments.report_dir)
+    outcome, gate = contract.run(arguments, directory)
+    _write_report(outcome, gate, directory)
+    Screen(verbose=arguments.verbose).show(outcome, gate, directory)
     return gate.code
 
 
@@ -178,6 +206,8 @@ def _plan(suite: str, arguments: argparse.Namespace, directory: Path) -> SuiteRu
         log=directory / LOG,
         select=arguments.select,
         fault=arguments.plant,
+        perturb=arguments.perturb,
+        record=arguments.record,
         # The framework is measured raw: only the suite of an app has bgcheck's own plugin.
         plugins=() if suite == "framework" else ("bgcheck.plugin",),
     )

@@ -1,0 +1,81 @@
+"""`bgcheck conform --app ... --request ...`: the contract of one endpoint, without a class."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bgcheck.cli import main
+
+APP = """
+from fastapi import BackgroundTasks, FastAPI
+
+app = FastAPI()
+
+
+def store(number: int) -> None:
+    {body}
+
+
+@app.post("/items/{{number}}")
+def create(number: int, tasks: BackgroundTasks) -> None:
+    tasks.add_task(store, number)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield tmp_path
+    sys.modules.pop("gated_shop", None)
+
+
+def conform(project: Path, body: str, *options: str) -> int:
+    (project / "gated_shop.py").write_text(APP.format(body=body), encoding="utf-8")
+    command = ["conform", "--app", "gated_shop:app", "--request", "POST /items/1"]
+    return main([*command, *options])
+
+
+def test_an_endpoint_that_holds(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert conform(project, "print(number)") == 0
+    assert "Conforms: MUST 9/9, SHOULD 2/2" in capsys.readouterr().out
+    assert (project / "bgcheck-report" / "index.html").exists()
+
+
+def test_an_endpoint_that_does_not(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = "try:\n        print(number)\n    except Exception: pass"
+    assert conform(project, body, "--select", "BGC-ERR") == 1
+    assert "Does not conform: BGC-ERR-01: fail" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--app", "gated_shop:app"], "--app and --request go together; --request is missing"),
+        (
+            ["--app", "no_such_module:app", "--request", "GET /"],
+            "'no_such_module:app' cannot be imported: No module named 'no_such_module'",
+        ),
+        (["--app", "json:nope", "--request", "GET /"], "'json:nope': json has no 'nope'"),
+        (
+            ["--app", "json:loads", "--request", "/items"],
+            "'/items' is no request: write a method and a path, such as 'POST /items/1'",
+        ),
+        (
+            ["--app", "json:loads", "--request", "GET /", "--json", "{"],
+            "--json '{' is no JSON: Expecting property name enclosed in double quotes: "
+            "line 1 column 2 (char 1)",
+        ),
+    ],
+)
+def test_what_cannot_be_used(
+    project: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(["conform", *options])
+    assert exit_info.value.code == 3
+    assert message in capsys.readouterr().err
