@@ -20,6 +20,8 @@ class Sink:
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
     answers: dict[str, list[str]] = field(default_factory=dict)
     connections: int = 0
+    data_answers: list[str] = field(default_factory=list)
+    """Answers to messages themselves, before any is taken."""
     drop_after: int | None = None
     """Close the connection instead of taking one more message than this."""
     port: int = 0
@@ -46,6 +48,8 @@ class Sink:
             self.drop_after = None
             server.transport.close()
             return "421 closing"
+        if self.data_answers:
+            return self.data_answers.pop(0)
         message = message_from_bytes(
             envelope.content.replace(b"\r\n", b"\n"), policy=policy.default
         )

@@ -149,6 +149,19 @@ def test_what_is_refused_for_now_is_tried_again_and_nothing_else(client, sink):
     assert sink.recipients == [ADA, ALAN, GRACE]
 
 
+@pytest.mark.parametrize(
+    ("answer", "fate", "got"),
+    [
+        ("554 looks like spam", ("refused", 1, "554 looks like spam"), []),
+        ("452 full", ("sent", 2, None), [ADA]),
+    ],
+)
+def test_message_that_is_refused(client, sink, answer, fate, got):
+    sink.data_answers = [answer]
+    assert outcome(client, post(client, ADA))[1] == {ADA: fate}
+    assert sink.recipients == got
+
+
 def test_a_connection_that_breaks_in_the_middle(client, sink):
     sink.drop_after = 1
     response = post(client, ADA, GRACE, ALAN)
