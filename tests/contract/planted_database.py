@@ -31,7 +31,7 @@ class Counter(Base):
 
 
 ONE = update(Counter).where(Counter.id == 1).values(value=Counter.value + 1)
-ROOM = 40
+ROOM = 20
 """Connections of a pool: leaks must not exhaust it before they are counted."""
 
 
@@ -43,6 +43,7 @@ def engine_of(url: str) -> Engine:
         )
     else:
         engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), pool_size=ROOM)
+    made.append(engine)
     Base.metadata.create_all(engine)
     with sessionmaker(engine).begin() as session:
         if session.get(Counter, 1) is None:
@@ -271,6 +272,15 @@ def read_then_write(sessions: Any) -> Callable[[BackgroundTasks], None]:
 
 
 kept: list[Any] = []
+made: list[Engine] = []
+
+
+def let_go() -> None:
+    """Close what the apps have made and left open."""
+    kept.clear()
+    while made:
+        made.pop().dispose()
+
 
 FAULTY: dict[str, dict[str, Planted]] = {
     "BGC-DB-01": {

@@ -8,6 +8,9 @@ import pytest
 from contract_lab import Planted, broken
 from planted_database import CORRECT, FAULTY
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 CASES = [
     pytest.param(id_, planted, id=f"{id_}-{name}")
     for id_, planted_apps in FAULTY.items()
@@ -20,14 +23,12 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'planted.db'}"
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestWarning")
 @pytest.mark.parametrize(("id_", "planted"), CASES)
 def test_a_fault_breaks_its_requirement_only(id_: str, planted: Planted, url: str) -> None:
     found = broken(planted, url)
     assert set(found) == {id_} | planted.also, found
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestWarning")
 @pytest.mark.parametrize("planted", CORRECT.values(), ids=CORRECT)
 def test_a_correct_app_breaks_none(planted: Planted, url: str) -> None:
     assert broken(planted, url) == {}

@@ -32,7 +32,8 @@ def subject_of(code: str, where: Path, monkeypatch: pytest.MonkeyPatch) -> Subje
     file = where / f"{name}.py"
     file.write_text(source + "\n\n" + code, "utf-8")
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, name, module)  # a module of the user's, as the checks see it
     spec.loader.exec_module(module)
