@@ -8,7 +8,9 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from bgcheck_reference.db import Database
+from bgcheck_reference.image_stores import make_stores
 from bgcheck_reference.queues.chosen import make_queue
+from bgcheck_reference.recovery import recovering
 from bgcheck_reference.routes import ROUTERS
 from bgcheck_reference.settings import Settings
 from bgcheck_reference.smtp import make_mailer
@@ -29,7 +31,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(database.create_tables, settings.demo_users)
         if app.state.queue is not None:
             await app.state.queue.start()
-        yield
+        async with recovering(app):
+            yield
     finally:
         if app.state.queue is not None:
             await app.state.queue.stop()
@@ -51,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = Database.from_url(app.state.settings.database_url)
     app.state.mailer = make_mailer(app.state.settings)
     app.state.queue = make_queue(app.state.settings)
+    app.state.image_stores = make_stores(app.state.settings)
     for router in ROUTERS:
         app.include_router(router)
     return app

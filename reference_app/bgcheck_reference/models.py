@@ -142,3 +142,40 @@ class Report(TrackedWork, Base):
     title: Mapped[str] = mapped_column(String(200))
     user_ids: Mapped[list[int] | None] = mapped_column(JSON)
     lines: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+
+
+class Image(TrackedWork, Base):
+    """One uploaded image: what to make of it, and what came out."""
+
+    __tablename__ = "images"
+
+    filename: Mapped[str] = mapped_column(String(200))
+    source_format: Mapped[str] = mapped_column(String(10))
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    storage: Mapped[str] = mapped_column(String(20))
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    size: Mapped[int | None]
+
+
+class Job(TrackedWork, Base):
+    """Work that survives the process: everything needed to do it again is in the row."""
+
+    __tablename__ = "jobs"
+
+    kind: Mapped[str] = mapped_column(String(20))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    attempts: Mapped[int] = mapped_column(default=0)
+    claim: Mapped[str | None] = mapped_column(String(36))
+    due_at: Mapped[datetime] = mapped_column(default=_now, index=True)
+    """When anybody may take it up: its next attempt is due, or the claim of another ends."""
+
+
+class Run(TrackedWork, Base):
+    """One long piece of work, and how many of its steps are done."""
+
+    __tablename__ = "runs"
+
+    name: Mapped[str] = mapped_column(String(200))
+    steps_total: Mapped[int]
+    steps_done: Mapped[int] = mapped_column(default=0)

@@ -9,11 +9,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bgcheck_reference.settings_exports import ExportSettings
+from bgcheck_reference.settings_images import ImageSettings
+from bgcheck_reference.settings_jobs import JobSettings
 from bgcheck_reference.settings_mail import MailSettings
 from bgcheck_reference.settings_queue import QueueSettings
 
 
-class Settings(MailSettings, ExportSettings, QueueSettings, BaseSettings):
+class Settings(
+    MailSettings, ExportSettings, QueueSettings, ImageSettings, JobSettings, BaseSettings
+):
     """Everything that differs between a laptop, a test and a server.
 
     Raises:

@@ -28,6 +28,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         seconds_per_importance=0,
         email_retry_delay=0,
         export_directory=tmp_path / "exports",
+        image_directory=tmp_path / "images",
     )
 
 

@@ -7,11 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import httpx
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import event
 from starlette.testclient import TestClient
+
+from bgcheck_reference.mailer import OutboxMailer
+from bgcheck_reference.recovery import policy_of
+from bgcheck_reference.tasks.jobs import run_job
 
 LIMIT = 20.0
 """Seconds after which something that should happen is taken not to."""
@@ -103,3 +108,23 @@ def running(app: FastAPI) -> Iterator[Live]:
         server.should_exit = True
         thread.join(LIMIT)
     assert not thread.is_alive()
+
+
+def run_together(database: Any, job_id: str, settings: Any, times: int) -> None:
+    """Run a job so many times at once, as that many processes would."""
+
+    async def all_of_them() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(times):
+                group.start_soon(run)
+        await database.async_engine.dispose()
+
+    async def run() -> None:
+        await run_job(
+            job_id,
+            session_factory=database.async_session_factory,
+            mailer=OutboxMailer(),
+            policy=policy_of(settings),
+        )
+
+    anyio.run(all_of_them)

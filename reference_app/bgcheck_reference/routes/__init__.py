@@ -5,11 +5,14 @@ from bgcheck_reference.routes import (
     content,
     email,
     exports,
+    images,
     items,
+    jobs,
     mailings,
     process,
     reports,
     request_log,
+    runs,
 )
 
 ROUTERS = tuple(
@@ -24,5 +27,8 @@ ROUTERS = tuple(
         reports,
         mailings,
         exports,
+        images,
+        jobs,
+        runs,
     )
 )

@@ -1,0 +1,127 @@
+"""Error recovery: work that is retried, that a restart does not lose, and that can be run again."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader
+from sqlalchemy import select
+
+from bgcheck_reference.db import AsyncDb, AsyncSessionFactory
+from bgcheck_reference.mailer import MailerDep
+from bgcheck_reference.models import Job, TaskState
+from bgcheck_reference.recovery import policy_of
+from bgcheck_reference.schemas_jobs import BroadcastJob, EmailJob, JobKind, JobOut
+from bgcheck_reference.settings import SettingsDep
+from bgcheck_reference.tasks.jobs import reset_job, run_job
+
+router = APIRouter(tags=["Error recovery"])
+
+_PAGES = Environment(loader=PackageLoader("bgcheck_reference"), autoescape=True)
+
+
+class JobScheduler:
+    """Hands a committed job to the background tasks of its response."""
+
+    def __init__(
+        self,
+        background_tasks: BackgroundTasks,
+        session_factory: AsyncSessionFactory,
+        mailer: MailerDep,
+        settings: SettingsDep,
+        request: Request,
+        response: Response,
+    ) -> None:
+        self._tasks, self._sessions, self._mailer = background_tasks, session_factory, mailer
+        self._policy = policy_of(settings)
+        self._request, self._response = request, response
+
+    def schedule(self, job_id: str) -> None:
+        """Schedule the task, and let the response tell where the job is."""
+        self._tasks.add_task(
+            run_job,
+            job_id,
+            session_factory=self._sessions,
+            mailer=self._mailer,
+            policy=self._policy,
+        )
+        self._response.headers["Location"] = self._request.url_for("read_job", job_id=job_id).path
+
+
+Scheduler = Annotated[JobScheduler, Depends()]
+
+
+@router.post("/jobs/email", status_code=202)
+async def create_email_job(wanted: EmailJob, db: AsyncDb, scheduler: Scheduler) -> JobOut:
+    """Send an e-mail that no restart loses; it may be sent twice if the process is killed.
+
+    **Holds on every version.** The row is committed before the task is scheduled.
+    """
+    return await _create(JobKind.EMAIL, wanted, db, scheduler)
+
+
+@router.post("/jobs/broadcast", status_code=202)
+async def create_broadcast_job(wanted: BroadcastJob, db: AsyncDb, scheduler: Scheduler) -> JobOut:
+    """Notify users exactly once: the notifications and the end of the job are one transaction.
+
+    **Holds on every version.** The row is committed before the task is scheduled.
+    """
+    return await _create(JobKind.BROADCAST, wanted, db, scheduler)
+
+
+@router.get("/jobs")
+async def list_jobs(
+    db: AsyncDb, state: TaskState | None = None, limit: int = Query(default=50, ge=1, le=500)
+) -> list[JobOut]:
+    """List the newest jobs, or those in one state."""
+    return [JobOut.model_validate(job) for job in await _newest(db, state, limit)]
+
+
+@router.get("/jobs/page", response_class=HTMLResponse)
+async def jobs_page(db: AsyncDb, state: TaskState | None = None) -> str:
+    """Show the newest jobs, with a button to run those again that failed."""
+    jobs = await _newest(db, state, 50)
+    return _PAGES.get_template("jobs/jobs.html").render(jobs=jobs)
+
+
+@router.get("/jobs/{job_id}")
+async def read_job(job_id: str, db: AsyncDb) -> JobOut:
+    """Tell how a job fares."""
+    return JobOut.model_validate(await _get(db, job_id))
+
+
+@router.post("/jobs/{job_id}/rerun", status_code=202)
+async def rerun_job(
+    job_id: str, db: AsyncDb, session_factory: AsyncSessionFactory, scheduler: Scheduler
+) -> JobOut:
+    """Run a failed job again, with all its attempts; of two who ask, one succeeds."""
+    reset = await reset_job(session_factory, job_id)
+    job = await _get(db, job_id)
+    if not reset:
+        raise HTTPException(status_code=409, detail=f"The job is {job.state}, not failed")
+    scheduler.schedule(job_id)
+    return JobOut.model_validate(job)
+
+
+async def _create(
+    kind: JobKind, wanted: EmailJob | BroadcastJob, db: AsyncDb, scheduler: JobScheduler
+) -> JobOut:
+    job = Job(kind=kind.value, payload=wanted.model_dump(mode="json"))
+    db.add(job)
+    await db.commit()
+    scheduler.schedule(job.id)
+    return JobOut.model_validate(job)
+
+
+async def _newest(db: AsyncDb, state: TaskState | None, limit: int) -> list[Job]:
+    query = select(Job).order_by(Job.created_at.desc()).limit(limit)
+    if state is not None:
+        query = query.where(Job.state == state.value)
+    return list(await db.scalars(query))
+
+
+async def _get(db: AsyncDb, job_id: str) -> Job:
+    job = await db.get(Job, job_id)
+    if job is None:
+        raise HTTPException(status_code=404, detail="No such job")
+    return job

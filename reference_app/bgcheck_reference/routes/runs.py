@@ -1,0 +1,111 @@
+"""Progress: a row to poll, a stream of events, and a page that shows the bar."""
+
+from collections.abc import AsyncIterator
+from importlib.resources import files
+
+import anyio
+from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response, status
+from fastapi.responses import HTMLResponse, StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from bgcheck_reference.db import AsyncSessionFactory, Db, SessionFactory
+from bgcheck_reference.models import Run, TaskState
+from bgcheck_reference.schemas_runs import RunOut, RunRequest
+from bgcheck_reference.settings import SettingsDep
+from bgcheck_reference.tasks.runs import STEPS_PER_LEVEL, work_in_steps
+
+router = APIRouter(tags=["Progress"])
+
+PAGE = files("bgcheck_reference").joinpath("templates/runs/progress.html")
+FINISHED = {TaskState.DONE, TaskState.FAILED}
+KEEP_ALIVE_POLLS = 30
+"""Polls without news after which a comment keeps the connection from being taken for dead."""
+
+
+@router.post("/runs", status_code=status.HTTP_202_ACCEPTED)
+def create_run(
+    wanted: RunRequest,
+    background_tasks: BackgroundTasks,
+    db: Db,
+    session_factory: SessionFactory,
+    settings: SettingsDep,
+    request: Request,
+    response: Response,
+) -> RunOut:
+    """Start a run; the `Location` tells how far it has come, and `/events` under it streams it.
+
+    **Holds on every version.** The row is committed before the task is scheduled.
+    """
+    run = Run(name=wanted.name, steps_total=wanted.levels * STEPS_PER_LEVEL)
+    db.add(run)
+    db.commit()
+    seconds = settings.seconds_per_importance / STEPS_PER_LEVEL
+    background_tasks.add_task(work_in_steps, run.id, run.steps_total, seconds, session_factory)
+    response.headers["Location"] = request.url_for("read_run", run_id=run.id).path
+    return RunOut.model_validate(run)
+
+
+@router.get("/runs/{run_id}")
+def read_run(run_id: str, db: Db) -> RunOut:
+    """Tell how far a run has come."""
+    run = db.get(Run, run_id)
+    if run is None:
+        raise HTTPException(status_code=404, detail="No such run")
+    return RunOut.model_validate(run)
+
+
+@router.get("/runs/{run_id}/events")
+async def stream_run(
+    run_id: str, request: Request, session_factory: AsyncSessionFactory, settings: SettingsDep
+) -> StreamingResponse:
+    """Stream the progress as server-sent events; the last one is named `end`."""
+    run = await _read(session_factory, run_id)
+    if run is None:
+        raise HTTPException(status_code=404, detail="No such run")
+    return StreamingResponse(
+        run_events(run, request, session_factory, settings.progress_poll_seconds),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.get("/progress", response_class=HTMLResponse)
+def progress_page() -> str:
+    """Show a page that starts a run and watches its bar."""
+    return PAGE.read_text(encoding="utf-8")
+
+
+async def run_events(
+    run: RunOut,
+    request: Request,
+    session_factory: async_sessionmaker[AsyncSession],
+    poll_seconds: float,
+) -> AsyncIterator[str]:
+    """Give an event for each change, until the run is over or the client has left.
+
+    No session is open while this waits.
+    """
+    yield _event(run)
+    quiet = 0
+    while run.state not in FINISHED and not await request.is_disconnected():
+        await anyio.sleep(poll_seconds)
+        latest = await _read(session_factory, run.id)
+        if latest is None:
+            return
+        quiet = 0 if latest != run else quiet + 1
+        if latest != run:
+            yield _event(latest)
+        elif quiet % KEEP_ALIVE_POLLS == 0:
+            yield ": still there\n\n"
+        run = latest
+
+
+def _event(run: RunOut) -> str:
+    name = "end" if run.state in FINISHED else "progress"
+    return f"event: {name}\nid: {run.steps_done}\ndata: {run.model_dump_json()}\n\n"
+
+
+async def _read(session_factory: async_sessionmaker[AsyncSession], run_id: str) -> RunOut | None:
+    async with session_factory() as db:
+        run = await db.get(Run, run_id)
+        return None if run is None else RunOut.model_validate(run)
