@@ -31,9 +31,14 @@ class Event:
     value: object = None
 
     @property
+    def kind(self) -> str:
+        """The kind of thread: `event loop` or `thread`."""
+        return "event loop" if self.loop is not None else "thread"
+
+    @property
     def where(self) -> str:
         """The kind of thread: `event loop` or `thread`, with its name."""
-        return f"{'event loop' if self.loop is not None else 'thread'} {self.thread_name}"
+        return f"{self.kind} {self.thread_name}"
 
     def __str__(self) -> str:
         return f"#{self.number} {self.label} ({self.where})"

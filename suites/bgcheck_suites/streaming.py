@@ -1,5 +1,7 @@
 """The pytest plugin that `bgcheck conform` loads: streams results, and plants faults on request."""
 
+import random
+import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -9,6 +11,7 @@ import pytest
 from bgcheck.report.results import SEVERITY, Result, Status, worst, write_line, write_result
 
 from .marks import place_of, requirement_id
+from .preconditions import broken
 from .registry import registry
 from .values import combine, value_of
 
@@ -23,6 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--conform-suite", help="the suite that is run")
     group.addoption("--conform-select", action="append", default=[], help="prefix of an id")
     group.addoption("--conform-plant", help="plant this fault in the framework")
+    group.addoption("--conform-perturb", type=int, default=0, help="disturb the run by this seed")
+    group.addoption("--conform-record", action="store_true", help="compare with no database")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,19 +42,38 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(plant(fault))
     path: Path | None = config.option.conform_results
     if path is not None:
+        if config.option.conform_perturb:
+            config.pluginmanager.register(Perturbation(config.option.conform_perturb))
         stream = path.open("a", encoding="utf-8")
         config.add_cleanup(stream.close)
         suite: str = config.option.conform_suite
         prefixes: list[str] = config.option.conform_select
-        config.pluginmanager.register(Streamer(stream, suite, tuple(prefixes)), "bgcheck-streamer")
+        streamer = Streamer(stream, suite, tuple(prefixes), planted=bool(fault))
+        config.pluginmanager.register(streamer, "bgcheck-streamer")
+
+
+class Perturbation:
+    """Disturbs a run: shuffles the probes, and lets threads change places all the time."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        sys.setswitchinterval(1e-6 if seed % 2 else 1e-4)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Shuffle the probes."""
+        self._random.shuffle(items)
 
 
 class Streamer:
     """Writes the line of a requirement as soon as the last of its tests is over."""
 
-    def __init__(self, stream: TextIO, suite: str, prefixes: tuple[str, ...]) -> None:
+    def __init__(
+        self, stream: TextIO, suite: str, prefixes: tuple[str, ...], *, planted: bool = False
+    ) -> None:
         self._stream = stream
         self._suite = suite
+        self._planted = planted
         self._prefixes = prefixes or ("",)
         self._open: Counter[str] = Counter()
         self._ids: dict[str, str] = {}
@@ -75,6 +99,15 @@ class Streamer:
                 COLLECTION_BROKEN,
                 {"suite": self._suite, "module": report.nodeid, "message": error},
             )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Measure nothing where not even a plain app works; say so in one line."""
+        if self._suite == "framework" and not self._planted:
+            reason = broken()
+            if reason:
+                write_line(self._stream, "precondition", {"message": reason})
+                session.items.clear()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a phase of a test said."""

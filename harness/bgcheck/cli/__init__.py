@@ -9,7 +9,7 @@ from bgcheck import __version__
 from bgcheck.report.gate import ExitCode
 from bgcheck.report.stack import resolved_stack
 
-from . import baseline, conform, explain, fixtures, selftest
+from . import baseline, bisect, conform, diff, explain, fixtures, matrix, selftest
 from .errors import UsageError
 
 
@@ -41,6 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     conform.add_parser(commands)
+    matrix.add_parser(commands)
+    bisect.add_parser(commands)
+    diff.add_parser(commands)
     fixtures.add_parser(commands)
     explain.add_parser(commands)
     baseline.add_parser(commands)

@@ -42,6 +42,8 @@ class SuiteRun:
     select: Sequence[str] = ()
     fault: str | None = None
     plugins: Sequence[str] = ()
+    perturb: int = 0
+    record: bool = False
 
     def command(self) -> list[str]:
         """Return the command line: pytest with nothing but what the suite itself needs."""
@@ -53,6 +55,10 @@ class SuiteRun:
             options += ["--conform-select", prefix]
         if self.fault:
             options += ["--conform-plant", self.fault]
+        if self.perturb:
+            options += ["--conform-perturb", str(self.perturb)]
+        if self.record:
+            options += ["--conform-record"]
         return [
             *(sys.executable, "-m", "pytest", "-c", str(self.directory / "conform.ini")),
             *("--rootdir", str(self.directory), "--continue-on-collection-errors"),

@@ -48,6 +48,8 @@ def decide(run: Run, *, broken: tuple[str, ...] = ()) -> Gate:
 
 
 def _inconclusive(run: Run) -> tuple[str, ...]:
+    if run.precondition:
+        return (run.precondition,)
     reasons = []
     if run.footer is None:
         reasons.append("the run has no footer: it stopped before its end (pytest.log says where)")

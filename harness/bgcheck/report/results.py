@@ -69,6 +69,7 @@ class Run:
     collection_errors: list[str] = field(default_factory=list)
     suites_ended: list[str] = field(default_factory=list)
     footer: dict[str, Any] | None = None
+    precondition: str = ""
 
     @property
     def expected(self) -> int:
@@ -131,5 +132,7 @@ def _add(run: Run, record: dict[str, Any]) -> None:
         run.collection_errors.append(f"{record['module']}: {record['message']}")
     elif kind == "suite-end":
         run.suites_ended.append(record["suite"])
+    elif kind == "precondition":
+        run.precondition = record["message"]
     elif kind == "footer":
         run.footer = record

@@ -1,18 +1,20 @@
 """What was measured in one cell: kept in one JSON file, or read from a run of `bgcheck conform`."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from bgcheck.report.results import Result, Run, read_run
-
-from ..values import value_of
+from bgcheck_suites.values import value_of
 
 Status = Literal["measured", "unbuilt", "crashed"]
 NAMED = ("fastapi", "starlette", "anyio")
 FORMAT = 1
+CHANCE = re.compile(r"(?<=0x)[0-9a-f]+|(?<=127\.0\.0\.1:)\d+|(?<=Thread-)\d+|(?<=Task-)\d+")
+"""What differs from run to run in words and events: addresses, ports, numbers."""
 
 
 class CellError(ValueError):
@@ -106,7 +108,8 @@ def cell_of_run(run: Run, wanted: Mapping[str, str] | None = None) -> Cell:
 
 def _observation(result: Result) -> Observation:
     value = result.value or value_of(result.status, result.observed)
-    return Observation(result.id, value, result.status, result.message, result.evidence)
+    evidence = tuple(CHANCE.sub("…", line) for line in result.evidence)
+    return Observation(result.id, value, result.status, CHANCE.sub("…", result.message), evidence)
 
 
 def _files(path: Path) -> list[Path]:

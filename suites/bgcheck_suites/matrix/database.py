@@ -10,7 +10,8 @@ from typing import Any
 
 from packaging.version import Version
 
-from ..values import NOT_MEASURED
+from bgcheck_suites.values import NOT_MEASURED
+
 from .cells import Cell, Observation
 
 SHIPPED = Path(__file__).parent.parent / "database"
