@@ -1,0 +1,1 @@
+"""Answers from what was measured: what differs between two sets of versions."""
