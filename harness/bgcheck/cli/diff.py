@@ -88,7 +88,7 @@ def _show(found: "Difference", *, verbose: bool) -> None:
         console.print(table)
     for id_ in found.unchanged if verbose else ():
         console.print(f"{id_} unchanged: {found.after.seen[id_].value}", markup=False)
-    counts = dict.fromkeys(("added", "changed", "removed"), 0)
+    counts: dict[str, int] = dict.fromkeys(("added", "changed", "removed"), 0)
     for change in found.changes:
         counts[change.kind] += 1
     totals = {
