@@ -5,9 +5,9 @@ requirements that must fail with it. `bgcheck conform --plant NAME` runs the sui
 them, and `bgcheck selftest` with each.
 """
 
-from . import arguments, dependencies, errors, middleware, responses, running, threads
+from . import arguments, dependencies, errors, injection, middleware, responses, running, threads
 from .planting import FAULTS, Fault, Patches, plant
 
 __all__ = ["FAULTS", "Fault", "Patches", "plant"]
 
-TOPICS = (running, threads, arguments, errors, responses, dependencies, middleware)
+TOPICS = (running, threads, arguments, errors, responses, dependencies, injection, middleware)

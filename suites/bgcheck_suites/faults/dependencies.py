@@ -120,14 +120,6 @@ def _override_honoured(patches: Patches) -> None:
     _solve_by(patches, around)
 
 
-@fault("starlette-class-not-injected", "a parameter with Starlette's own class gets no group")
-def _starlette_class_not_injected(patches: Patches) -> None:
-    from fastapi import BackgroundTasks as Injected
-    from fastapi.dependencies import utils
-
-    patches.set(utils, "StarletteBackgroundTasks", Injected)
-
-
 def _generator_by(patches: Patches, enter: Any) -> None:
     from fastapi.dependencies import utils
 

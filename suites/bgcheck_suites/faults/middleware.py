@@ -71,7 +71,10 @@ def _base_http_middleware_waits(patches: Patches) -> None:
     patches.set(BaseHTTPMiddleware, "__call__", call)
 
 
-@fault("base-http-middleware-runs-tasks", "BaseHTTPMiddleware gets errors from call_next")
+@fault(
+    "base-http-middleware-runs-tasks",
+    "call_next of BaseHTTPMiddleware returns only when the tasks have ended",
+)
 def _errors_from_call_next(patches: Patches) -> None:
     original = BaseHTTPMiddleware.__call__
 

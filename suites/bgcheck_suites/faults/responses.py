@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -255,10 +256,12 @@ def _with_other_requests(patches: Patches, make: Callable[[Any], Any]) -> None:
 @fault("injected-win", "the injected tasks replace the background of a returned response")
 def _injected_win(patches: Patches) -> None:
     def get(self: Any) -> Any:
-        return None if self.__dict__.pop("_unseen", False) else self.__dict__.get("background")
+        # FastAPI attaches the injected tasks where it finds no background.
+        asked_by = sys._getframe(1).f_globals["__name__"]  # noqa: SLF001
+        return None if asked_by == "fastapi.routing" else self.__dict__.get("background")
 
     def put(self: Any, value: Any) -> None:
-        self.__dict__["_unseen"] = "background" not in self.__dict__
-        self.__dict__["background"] = value
+        if value is not None or "background" not in self.__dict__:
+            self.__dict__["background"] = value
 
     patches.add(Response, "background", property(get, put))

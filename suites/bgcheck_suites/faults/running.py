@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 from starlette.background import BackgroundTask, BackgroundTasks
@@ -117,14 +118,6 @@ def _group_in_group_dropped(patches: Patches) -> None:
     run_groups(patches, run)
 
 
-@fault("added-first", "a task that is added goes to the front of its group")
-def _added_first(patches: Patches) -> None:
-    def add_task(self: BackgroundTasks, func: Any, *args: Any, **kwargs: Any) -> None:
-        self.tasks.insert(0, BackgroundTask(func, *args, **kwargs))
-
-    _add_by(patches, add_task)
-
-
 @fault("added-in-thread-dropped", "a task that is added from a worker thread is dropped")
 def _added_in_thread_dropped(patches: Patches) -> None:
     def add_task(self: BackgroundTasks, func: Any, *args: Any, **kwargs: Any) -> None:
@@ -140,17 +133,25 @@ def _added_in_thread_dropped(patches: Patches) -> None:
 @fault("requests-in-sequence", "the tasks of a request wait for those of every other request")
 def _requests_in_sequence(patches: Patches) -> None:
     busy = threading.Lock()
+    mine: ContextVar[bool] = ContextVar("mine", default=False)
 
     async def run(group: BackgroundTasks) -> None:
+        if mine.get():
+            return await _one_by_one(group)
         while not busy.acquire(blocking=False):  # noqa: ASYNC110 - several loops share the lock
             await asyncio.sleep(0.01)
+        mine.set(True)
         try:
-            for task in group.tasks:
-                await task()
+            return await _one_by_one(group)
         finally:
             busy.release()
 
     run_groups(patches, run)
+
+
+async def _one_by_one(group: BackgroundTasks) -> None:
+    for task in group.tasks:
+        await task()
 
 
 def _add_by(patches: Patches, add_task: Any) -> None:

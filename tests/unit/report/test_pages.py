@@ -1,5 +1,6 @@
 """The HTML page, the JUnit file and the table of a run."""
 
+import html
 import io
 import re
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from bgcheck.report.html import render_page
 from bgcheck.report.junit import render_junit
 from bgcheck.report.results import Result, Run
 from bgcheck.report.table import Screen
+from bgcheck_suites.reproduce import reproduction
 
 RESULTS = [
     Result("BGF-ORDER-01", "framework", "pass", "Tasks run in order.", "MUST", duration=0.25),
@@ -174,7 +176,10 @@ def test_junit_counts_what_it_holds(run):
 
 def test_junit_tells_failure_warning_and_bug_apart(run):
     root = junit(run)
-    assert root.find(".//failure").text == "It ran twice & more.\n#1 <task>\n#2 task [server]"
+    script = reproduction("BGF-ORDER-02")
+    assert root.find(".//failure").text == (
+        f"It ran twice & more.\n#1 <task>\n#2 task [server]\n\n{script}"
+    )
     messages = [skipped.get("message") for skipped in root.iter("skipped")]
     assert messages == ["warn: It is not.", "not-applicable: since 2.0"]
     assert root.find(".//error").get("message") == "KeyError: [31m1"
@@ -225,3 +230,18 @@ def test_verbose_progress_shows_each_result():
         advance({"type": "suite-end", "suite": "framework"})
     assert "BGF-A-01       pass" in console.file.getvalue()
     assert "framework" not in console.file.getvalue()
+
+
+def test_the_page_has_the_script_of_what_does_not_hold(run):
+    page = html.unescape(render_page(run, decide(run)))
+    assert reproduction("BGF-ORDER-02") in page
+    assert reproduction("BGF-MW-01") in page
+    assert reproduction("BGF-ORDER-01") not in page
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_screen_has_it_where_it_is_asked_to_say_more(run, verbose, tmp_path):
+    console = Console(width=100, record=True, file=io.StringIO())
+    Screen(verbose=verbose, console=console).show(run, decide(run), tmp_path)
+    last = reproduction("BGF-ORDER-02").splitlines()[-1]
+    assert (last in console.export_text()) is verbose

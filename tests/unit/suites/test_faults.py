@@ -4,11 +4,18 @@ import asyncio
 
 import pytest
 from fastapi import BackgroundTasks as InjectedTasks
+from fastapi import applications, routing
 from fastapi.dependencies import utils
+from fastapi.middleware import asyncexitstack
 from starlette import background, responses
 from starlette.background import BackgroundTask, BackgroundTasks
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from bgcheck_suites.faults import FAULTS, Patches, plant
+from bgcheck_suites.faults.planting import KILLS, tomllib
+from bgcheck_suites.selftest import requirements, unnamed
 
 OWNERS = (
     BackgroundTask,
@@ -16,28 +23,26 @@ OWNERS = (
     InjectedTasks,
     background,
     utils,
+    routing,
+    applications,
+    asyncexitstack,
     responses.Response,
     responses.JSONResponse,
     responses.StreamingResponse,
     responses.FileResponse,
     responses.RedirectResponse,
-)
-WATCHED = (
-    "__init__",
-    "__call__",
-    "add_task",
-    "run_in_threadpool",
-    "solve_dependencies",
-    "BackgroundTasks",
+    BaseHTTPMiddleware,
+    GZipMiddleware,
+    ServerErrorMiddleware,
 )
 
 
 def state():
     return {
-        (id(owner), name): vars(owner)[name]
+        (id(owner), name): id(value)
         for owner in OWNERS
-        for name in WATCHED
-        if name in vars(owner)
+        for name, value in vars(owner).items()
+        if not name.startswith("__") or name in {"__init__", "__call__"}
     }
 
 
@@ -81,3 +86,20 @@ def test_a_swallowed_exception_is_really_swallowed():
         undo()
     with pytest.raises(ValueError, match="no"):
         asyncio.run(BackgroundTask(fail)())
+
+
+def test_there_are_at_least_forty_faults():
+    assert len(FAULTS) >= 40
+
+
+def test_every_requirement_is_named_by_a_fault():
+    assert unnamed() == []
+
+
+def test_faults_name_requirements_of_the_framework_that_exist():
+    named = tomllib.loads(KILLS.read_text(encoding="utf-8"))
+    assert list(named) == list(FAULTS)
+    for name, ids in named.items():
+        assert ids, name
+        assert set(ids) <= set(requirements()), name
+        assert len(set(ids)) == len(ids), name
