@@ -216,7 +216,7 @@ def serve(tmp_path, hang):
     (tmp_path / f"{name}.py").write_text(SERVER.format(hang=hang), encoding="utf-8")
     environment = {
         **os.environ,
-        "BGCHECK_JOB_ATTEMPT_SECONDS": "2",
+        "BGCHECK_JOB_ATTEMPT_SECONDS": "1",
         "BGCHECK_JOB_SWEEP_SECONDS": "0.05",
         "PYTHONPATH": str(tmp_path),
     }

@@ -61,7 +61,8 @@ async def run_job(
     Each attempt claims the row first, in one UPDATE, so that of two processes one makes it. How
     an attempt ended is in the row before anything else happens. The last failure is logged and
     stored; it is not raised, since that would keep later tasks of the response from running. A
-    cancelled attempt gives the job back.
+    cancelled attempt gives the job back; a transaction is never cut off in the middle, which could
+    leave its connection behind.
 
     Args:
         job_id: the row, which must be committed already.
@@ -91,8 +92,10 @@ async def due_jobs(session_factory: Sessions) -> Sequence[str]:
     """List the jobs that nobody works on although they could be worked on now."""
     unfinished = Job.state.in_([TaskState.PENDING.value, TaskState.RUNNING.value])
     query = select(Job.id).where(unfinished, Job.due_at <= _now()).order_by(Job.due_at)
-    async with session_factory() as db:
-        return (await db.scalars(query)).all()
+    with anyio.CancelScope(shield=True):
+        async with session_factory() as db:
+            jobs = (await db.scalars(query)).all()
+    return jobs
 
 
 async def reset_job(session_factory: Sessions, job_id: str) -> bool:
@@ -163,21 +166,25 @@ async def _claim(session_factory: Sessions, job_id: str, policy: RetryPolicy) ->
         "attempts": Job.attempts + 1,
         "due_at": now + timedelta(seconds=policy.claim_seconds),
     }
-    async with session_factory.begin() as db:
-        if not await _changes_one(db, update(Job).where(Job.id == job_id, free).values(**values)):
-            return None
-        job = await db.get_one(Job, job_id)
-        return _Claimed(job_id, job.kind, job.payload, job.attempts, claim)
+    with anyio.CancelScope(shield=True):
+        async with session_factory.begin() as db:
+            if not await _changes_one(
+                db, update(Job).where(Job.id == job_id, free).values(**values)
+            ):
+                return None
+            job = await db.get_one(Job, job_id)
+    return _Claimed(job_id, job.kind, job.payload, job.attempts, claim)
 
 
 async def _finish(job: _Claimed, session_factory: Sessions, rows: list[Base]) -> None:
     """Store the effect and the end of a job together, or, if another took it over, neither."""
-    async with session_factory.begin() as db:
-        query = update(Job).where(Job.id == job.job_id, Job.claim == job.claim)
-        values = {"state": TaskState.DONE.value, "claim": None, "error": None}
-        if not await _changes_one(db, query.values(**values)):
-            raise RuntimeError("The attempt took too long, and another has taken the job over")
-        db.add_all(rows)
+    with anyio.CancelScope(shield=True):
+        async with session_factory.begin() as db:
+            query = update(Job).where(Job.id == job.job_id, Job.claim == job.claim)
+            values = {"state": TaskState.DONE.value, "claim": None, "error": None}
+            if not await _changes_one(db, query.values(**values)):
+                raise RuntimeError("The attempt took too long, and another has taken the job over")
+            db.add_all(rows)
 
 
 async def _record_failure(
@@ -198,9 +205,11 @@ async def _record_failure(
 async def _release(
     job: _Claimed, session_factory: Sessions, state: TaskState, **values: object
 ) -> bool:
-    async with session_factory.begin() as db:
-        query = update(Job).where(Job.id == job.job_id, Job.claim == job.claim)
-        return await _changes_one(db, query.values(state=state.value, claim=None, **values))
+    with anyio.CancelScope(shield=True):
+        async with session_factory.begin() as db:
+            query = update(Job).where(Job.id == job.job_id, Job.claim == job.claim)
+            mine = await _changes_one(db, query.values(state=state.value, claim=None, **values))
+    return mine
 
 
 async def _changes_one(db: AsyncSession, statement: Any) -> bool:
