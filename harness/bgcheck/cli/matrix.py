@@ -171,7 +171,6 @@ def run_merge(arguments: argparse.Namespace) -> int:
 
     cells = _merged(arguments.runs)
     directory = arguments.out / "cells"
-    directory.mkdir(parents=True, exist_ok=True)
     for cell in cells:
         write_cell(cell, directory / f"{cell.name}.json")
     print(f"{len(cells)} cells in {arguments.out}")  # noqa: T201

@@ -86,6 +86,7 @@ def write_cell(cell: Cell, path: Path) -> None:
     """Write the file of a cell, as a whole or not at all."""
     record = {"format": FORMAT, **asdict(cell)}
     record["observations"] = list(record["observations"].values())
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)

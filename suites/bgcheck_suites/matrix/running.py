@@ -47,7 +47,6 @@ def measure_all(job: Job, specs: Sequence[Spec], workers: int) -> Iterator[tuple
 
     A cell that was measured before, with the same probes, is read again and not measured.
     """
-    (job.directory / "cells").mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(workers) as pool:
         futures = {pool.submit(measure, job, spec): spec for spec in specs}
         for future in as_completed(futures):
@@ -98,8 +97,9 @@ def _run(job: Job, spec: Spec, python: Path, number: int) -> Cell:
         subprocess.run(command, capture_output=True, check=False, timeout=TOO_LONG, env=environment)
         run = read_run(report / "results.jsonl")
         cell = cell_of_run(run, spec.wanted)
-    except (OSError, subprocess.TimeoutExpired, KeyError, ValueError) as error:
-        return Cell(spec.slug, spec.wanted, {}, "crashed", str(error), probes=job.probes)
+    except (OSError, subprocess.TimeoutExpired, KeyError, TypeError, ValueError) as error:
+        reason = f"the run left no results that can be read: {error!r}"
+        return Cell(spec.slug, spec.wanted, {}, "crashed", reason, probes=job.probes)
     if run.precondition:
         cell = replace(cell, status="crashed", reason=run.precondition, observations={})
     return replace(cell, probes=job.probes)

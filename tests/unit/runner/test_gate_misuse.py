@@ -163,9 +163,9 @@ def test_a_clock_where_time_is_real(bgtasks: bgcheck.BackgroundTasksLog) -> None
 
 
 def test_a_task_that_runs_before_its_response(
-    bgtasks: bgcheck.BackgroundTasksLog, monkeypatch: pytest.MonkeyPatch
+    bgtasks: bgcheck.BackgroundTasksLog,
 ) -> None:
-    monkeypatch.setattr("bgcheck.runner.runner.RESPONSE_LIMIT", 0.05)
+    bgtasks.runner.response_limit = 0.05
     app = FastAPI()
 
     @app.post("/")

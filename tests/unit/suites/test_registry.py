@@ -67,10 +67,6 @@ def test_rows_are_read_by_id(written):
             "area0.toml: BGF-ORDER-01: a requirement needs the level MUST or SHOULD",
         ),
         (
-            BEHAVIOUR.split("expected", maxsplit=1)[0],
-            "area0.toml: BGF-DEPS-01: a behaviour needs its expected values",
-        ),
-        (
             BEHAVIOUR.replace("text =", 'level = "MUST"\ntext ='),
             "area0.toml: BGF-DEPS-01: a behaviour has no level",
         ),
