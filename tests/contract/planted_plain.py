@@ -340,11 +340,11 @@ def adds_to_default(number: int, seen: list[int] = []) -> None:  # noqa: B006 - 
     seen.append(number)
 
 
-SETTINGS = {"sent": 0}
+LIMITS = {"chairs": [1, 2]}
 
 
-def counts_in(settings: dict[str, int]) -> None:
-    settings["sent"] += 1
+def raises_limit(limits: dict[str, list[int]]) -> None:
+    limits["chairs"].append(len(limits["chairs"]))
 
 
 def reads_only(items: Any) -> None:
@@ -599,7 +599,7 @@ FAULTY: dict[str, dict[str, Planted]] = {
     "BGC-ARG-03": {
         "a constant": Planted(only(adds_column, COLUMNS)),
         "a default": Planted(only(adds_to_default, 1)),
-        "a global dict": Planted(only(counts_in, SETTINGS)),
+        "a nested list": Planted(only(raises_limit, LIMITS)),
     },
     "BGC-ARG-04": {
         "one list": Planted(sharing(lambda: [1])),

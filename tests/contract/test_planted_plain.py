@@ -8,6 +8,9 @@ from planted_plain import CORRECT, FAULTY
 
 from bgcheck_suites.endpoint.verify import VERIFICATIONS
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 CASES = [
     pytest.param(id_, planted, id=f"{id_}-{name}")
     for id_, planted_apps in FAULTY.items()

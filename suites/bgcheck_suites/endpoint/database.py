@@ -26,7 +26,7 @@ def _watched(made: Trial) -> list[Any]:
 
     Raises NotApplicable where there is none.
     """
-    found = [e for e in engines(made.witness.pools.values()) if not is_ignored(e, made)]
+    found = [e for e in engines(made) if not is_ignored(e, made)]
     if not found:
         raise NotApplicable("no SQLAlchemy engine was used by the request")
     return found

@@ -5,7 +5,7 @@ import gc
 import math
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bgcheck.recorder.usercode import is_user_file
@@ -28,7 +28,7 @@ def state_of(made: Trial) -> Numbers:
     seen: set[int] = set()
     for function in functions:
         found.update(_of_function(function, DEPTH, seen))
-    for engine in engines(made.witness.pools.values()):
+    for engine in engines(made):
         if not is_ignored(engine, made):
             found.update(_of_engine(engine, made))
     return found
@@ -115,16 +115,22 @@ def _is_data(value: Any) -> bool:
     )
 
 
-def engines(pools: Iterable[Any]) -> list[Any]:
-    """Return the synchronous engines that pools belong to."""
-    found: list[Any] = []
-    for pool in list(pools):
-        for holder in gc.get_referrers(pool):
-            owner = holder if type(holder) is not dict else _owner(holder)
-            if _is_engine(owner) and getattr(owner, "pool", None) is pool:
-                found.append(owner)
-                break
-    return found
+def engines(made: Trial) -> list[Any]:
+    """Return the synchronous engines whose pools the trial has used."""
+    known = made.witness.engines
+    for number, pool in list(made.witness.pools.items()):
+        if number not in known:
+            known[number] = _engine_of(pool)
+    return [engine for engine in known.values() if engine is not None]
+
+
+def _engine_of(pool: Any) -> Any:
+    """Find the engine that a pool belongs to; the pool does not know it."""
+    for holder in gc.get_referrers(pool):
+        owner = holder if type(holder) is not dict else _owner(holder)
+        if _is_engine(owner) and getattr(owner, "pool", None) is pool:
+            return owner
+    return None
 
 
 def _owner(namespace: dict[Any, Any]) -> Any:
@@ -195,9 +201,9 @@ def _read(connection: Any) -> Numbers:
     return found
 
 
-def dispose_async(client: Any, pools: Iterable[Any]) -> None:
+def dispose_async(made: Trial) -> None:
     """Close the pooled connections of async engines in the loop that made them."""
-    found = [engine for engine in engines(pools) if is_async(engine)]
+    found = [engine for engine in engines(made) if is_async(engine)]
     if not found:
         return
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -206,4 +212,4 @@ def dispose_async(client: Any, pools: Iterable[Any]) -> None:
         for engine in found:
             await AsyncEngine(engine).dispose()
 
-    client.run(dispose)
+    made.client.run(dispose)

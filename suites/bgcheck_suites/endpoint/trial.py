@@ -120,6 +120,7 @@ class Witness:
 
     def __init__(self) -> None:
         self.pools: dict[int, Any] = {}
+        self.engines: dict[int, Any] = {}
         self.writes = 0
         self.incomplete: list[ScheduledTask] = []
         self.on_scheduled: list[Callable[[ScheduledTask], object]] = []
@@ -271,8 +272,9 @@ def _let_go(made: Trial) -> None:
     """Close what an event loop owns, before it ends: another trial has another loop."""
     from .state import dispose_async
 
-    dispose_async(made.client, made.witness.pools.values())
+    dispose_async(made)
     made.witness.pools.clear()
+    made.witness.engines.clear()
 
 
 @contextmanager
