@@ -30,6 +30,12 @@ from bgcheck_reference.tasks.images import make_image, result_key, upload_key
 FORM_BYTES = 64_000
 """What a form may need beside its file."""
 
+FILE: Any = File()
+STORAGE: Any = Form(default=Storage.DIRECTORY)
+WIDTH: Any = Form(default=800, ge=1, le=4096)
+HEIGHT: Any = Form(default=800, ge=1, le=4096)
+FIT: Any = Form(default=Fit.CONTAIN)
+FORMAT: Any = Form(default=ImageFormat.JPEG, alias="format")
 FILTERS: Any = Form(default=[], max_length=8)
 
 
@@ -72,11 +78,11 @@ Stores = Annotated[dict[Storage, ImageStore], Depends(get_stores)]
 
 
 def get_plan(
-    width: Annotated[int, Form(ge=1, le=4096)] = 800,
-    height: Annotated[int, Form(ge=1, le=4096)] = 800,
-    fit: Annotated[Fit, Form()] = Fit.CONTAIN,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    fit: Fit = FIT,
     filters: list[Filter] = FILTERS,
-    image_format: Annotated[ImageFormat, Form(alias="format")] = ImageFormat.JPEG,
+    image_format: ImageFormat = FORMAT,
 ) -> Plan:
     """Read from the form what to make of the image."""
     return Plan(width=width, height=height, fit=fit, filters=filters, format=image_format)
@@ -85,7 +91,6 @@ def get_plan(
 @router.post("/images", status_code=status.HTTP_202_ACCEPTED)
 def create_image(
     background_tasks: BackgroundTasks,
-    file: Annotated[UploadFile, File()],
     plan: Annotated[Plan, Depends(get_plan)],
     stores: Stores,
     settings: SettingsDep,
@@ -93,7 +98,8 @@ def create_image(
     session_factory: SessionFactory,
     request: Request,
     response: Response,
-    storage: Annotated[Storage, Form()] = Storage.DIRECTORY,
+    file: UploadFile = FILE,
+    storage: Storage = STORAGE,
 ) -> ImageOut:
     """Upload an image to be resized and filtered; poll the `Location` until it is "done".
 
