@@ -171,7 +171,12 @@ def write(records: Mapping[str, Record], directory: Path) -> None:
 
 def write_cells(cells: Sequence[Cell], directory: Path) -> None:
     """Write the list of the cells: their names, stacks, and what kept one from being measured."""
-    listed = [
+    _dump(listed(cells), directory / CELLS)
+
+
+def listed(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Return the list of the cells, as `load_cells` reads it."""
+    return [
         {
             "name": c.name,
             "wanted": c.wanted,
@@ -181,7 +186,6 @@ def write_cells(cells: Sequence[Cell], directory: Path) -> None:
         }
         for c in cells
     ]
-    _dump(listed, directory / CELLS)
 
 
 def _dump(value: object, file: Path) -> None:
