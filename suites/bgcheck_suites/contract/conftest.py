@@ -16,6 +16,12 @@ from bgcheck_reference.settings import Settings
 def app(tmp_path: Path) -> Iterator[Any]:
     """The reference app, on SQLite or on the database that `BGCHECK_DATABASE_URL` names."""
     url = os.environ.get("BGCHECK_DATABASE_URL") or f"sqlite:///{tmp_path / 'reference.db'}"
-    made = create_app(Settings(database_url=url, seconds_per_importance=0, email_retry_delay=0))
+    settings = Settings(
+        database_url=url,
+        seconds_per_importance=0,
+        email_retry_delay=0,
+        export_directory=tmp_path / "exports",
+    )
+    made = create_app(settings)
     yield made
     anyio.run(made.state.database.dispose)
