@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bgcheck.checks.arguments_constants import MutatedByTask
 from bgcheck.checks.arguments_context import ContextVarLost
@@ -20,6 +20,7 @@ from bgcheck.recorder.state import Change, call_changes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import TaskStarted
     from bgcheck.recorder.record import ScheduledTask
 
@@ -48,7 +49,7 @@ class ChangedAfterSchedule(Check):
 
     code = "BG301"
     name = "changed-after-schedule"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "An argument changed between scheduling and the start of the task."
     way_out = (
         "Arguments are shared, not copied: pass a copy or an immutable value, or schedule after "

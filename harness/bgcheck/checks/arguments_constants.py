@@ -7,7 +7,7 @@ import functools
 import gc
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.arguments_live import changes_by, data_of, is_service, leads_to, state_at_start
 from bgcheck.checks.arguments_shared import evidence_of
@@ -19,6 +19,7 @@ from bgcheck.recorder.contents import reader_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import TaskFinished, TaskSettled, TaskStarted
     from bgcheck.recorder.record import ScheduledTask
     from bgcheck.recorder.state import Change
@@ -49,7 +50,7 @@ class MutatedByTask(Check):
 
     code = "BG302"
     name = "mutated-by-task"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A task changed an argument that others still see: a constant or a cached object."
     way_out = "Pass a copy, or have the task make one before it changes anything."
 

@@ -6,7 +6,7 @@ import types
 import weakref
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.arguments_live import function_of
 from bgcheck.checks.base import Check, Finding
@@ -18,6 +18,7 @@ from bgcheck.recorder.usercode import is_user_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import ContextLost, TaskStarted
     from bgcheck.recorder.record import RequestInfo
 
@@ -49,13 +50,13 @@ class ContextVarLost(Check):
 
     code = "BG310"
     name = "contextvar-lost"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A context variable that was set in the request has another value in the task."
     way_out = (
         "Pass the value as an argument, or set the variable in an async function or middleware: a "
         "def endpoint or dependency runs in a thread with a copy of the context."
     )
-    instruments = ("contexts",)
+    instruments: ClassVar[tuple[str, ...]] = ("contexts",)
 
     def __init__(self) -> None:
         self._lost: weakref.WeakKeyDictionary[RequestInfo, dict[ContextVar[Any], _Lost]] = (

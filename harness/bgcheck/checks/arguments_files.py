@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.arguments_live import function_of, has_objects, reachable
 from bgcheck.checks.base import Check, Finding
@@ -16,6 +16,7 @@ from bgcheck.recorder.record import Site
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import FileUsed, TaskFinished, TaskSettled, TaskStarted
     from bgcheck.recorder.record import ScheduledTask
 
@@ -40,10 +41,10 @@ class ClosedFile(Check):
 
     code = "BG306"
     name = "closed-file"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "An upload or file was closed before the task read it."
     way_out = "Read the content in the endpoint and pass it, or copy the file to one of the task's."
-    instruments = ("files",)
+    instruments: ClassVar[tuple[str, ...]] = ("files",)
 
     def __init__(self) -> None:
         self._closed: weakref.WeakKeyDictionary[ScheduledTask, list[str]] = (
@@ -97,10 +98,10 @@ class ExhaustedFile(Check):
 
     code = "BG307"
     name = "exhausted-file"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "An upload or file was at its end when the task read it."
     way_out = "Rewind it before the task reads, with seek(0), or pass the content."
-    instruments = ("files",)
+    instruments: ClassVar[tuple[str, ...]] = ("files",)
 
     def __init__(self) -> None:
         self._suspects: weakref.WeakKeyDictionary[ScheduledTask, list[_Suspect]] = (

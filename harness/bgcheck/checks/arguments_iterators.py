@@ -7,7 +7,7 @@ import gc
 import io
 import types
 import weakref
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from bgcheck.checks.arguments_live import has_objects, objects_of
 from bgcheck.checks.base import Check, Finding
@@ -17,6 +17,7 @@ from bgcheck.checks.source import called_name, function_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import TaskScheduled, TaskStarted
     from bgcheck.recorder.record import ScheduledTask, Site
 
@@ -137,7 +138,7 @@ class OneShotIterator(Check):
 
     code = "BG305"
     name = "one-shot-iterator"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "An iterator or generator among the arguments was consumed before the task ran."
     way_out = "Pass a list or tuple, or make the iterator inside of the task."
 

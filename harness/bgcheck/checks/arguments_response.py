@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bgcheck.checks.arguments_live import reachable
 from bgcheck.checks.base import Check, Finding
@@ -12,6 +12,7 @@ from bgcheck.checks.base import Check, Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import BodyRead, TaskFinished, TaskStarted
     from bgcheck.recorder.record import ScheduledTask
 
@@ -21,10 +22,10 @@ class ReceiveAfterResponse(Check):
 
     code = "BG308"
     name = "receive-after-response"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task reads the body or stream of its request, which a server has discarded."
     way_out = "Read the body in the endpoint, before the response, and pass what the task needs."
-    instruments = ("bodies",)
+    instruments: ClassVar[tuple[str, ...]] = ("bodies",)
 
     def on_body_read(self, event: BodyRead) -> Iterator[Finding]:
         """Tell of it; that it works under a test client proves nothing."""
@@ -42,7 +43,7 @@ class ResponseChangedAfterSend(Check):
 
     code = "BG309"
     name = "response-changed-after-send"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A task changed headers, cookies or the status of a response after it was sent."
     way_out = "Set headers, cookies and the status before the response is returned."
 

@@ -6,7 +6,7 @@ import functools
 import re
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.arguments_live import has_objects, objects_of
 from bgcheck.checks.arguments_transport import leaves_of
@@ -16,6 +16,7 @@ from bgcheck.instrument.logs import watch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import OutputCaptured, RecordLogged, TaskScheduled, TestStarted
     from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
     from bgcheck.recorder.state import CallState
@@ -74,10 +75,10 @@ class SecretLogged(Check):
 
     code = "BG312"
     name = "secret-logged"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "The value of an argument whose name says secret appears in a log or in the output."
     way_out = "Mask it before it is logged, or pass pydantic's SecretStr and log that."
-    instruments = ("logs",)
+    instruments: ClassVar[tuple[str, ...]] = ("logs",)
 
     def __init__(self) -> None:
         self._by_request: weakref.WeakKeyDictionary[RequestInfo, list[_Secret]] = (

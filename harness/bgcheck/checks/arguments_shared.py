@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.arguments_live import (
     blame_tasks,
@@ -23,6 +23,7 @@ from bgcheck.recorder.state import Node, capture, changes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import TaskFinished, TaskStarted
     from bgcheck.recorder.record import ScheduledTask
     from bgcheck.recorder.state import Change
@@ -53,7 +54,7 @@ class SharedMutable(Check):
 
     code = "BG303"
     name = "shared-mutable"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "Two tasks share a mutable argument, and one changes it before the other runs."
     way_out = (
         "Arguments are shared, not copied: give each task a copy of its own, or have the task "
@@ -103,7 +104,7 @@ class MutableDefault(Check):
 
     code = "BG304"
     name = "mutable-default"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task changed a mutable default value of its own signature."
     way_out = "Use None as the default, and make the list or dict inside of the function."
 

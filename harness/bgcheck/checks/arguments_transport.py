@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bgcheck.checks.arguments_live import has_objects, objects_of, positional_names
 from bgcheck.checks.base import Check, Finding
@@ -15,6 +15,7 @@ from bgcheck.recorder.state import Node
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import TaskScheduled
     from bgcheck.recorder.record import ScheduledTask
     from bgcheck.recorder.state import State
@@ -25,7 +26,7 @@ class NotSerializable(Check):
 
     code = "BG311"
     name = "not-serializable"
-    default = "O"
+    default: ClassVar[Default] = "O"
     summary = "An argument could not travel to a task queue: neither JSON nor pickle takes it."
     way_out = "Pass ids, text and numbers, and let the task fetch what it needs."
 
@@ -86,7 +87,7 @@ class NaiveDatetime(Check):
 
     code = "BG313"
     name = "naive-datetime"
-    default = "O"
+    default: ClassVar[Default] = "O"
     summary = "A datetime without a time zone crosses from the request to the task."
     way_out = "Use aware datetimes, such as datetime.now(timezone.utc)."
 

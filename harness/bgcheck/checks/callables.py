@@ -8,7 +8,7 @@ import functools
 import linecache
 import weakref
 from types import CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.recorder.binding import signature_of, unwrap
@@ -19,6 +19,7 @@ from bgcheck.recorder.state import Opaque, capture, describe, same
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import TaskFinished, TaskScheduled, TaskSettled, TaskStarted
     from bgcheck.recorder.record import ScheduledTask
 
@@ -28,7 +29,7 @@ class UnawaitedResult(Check):
 
     code = "BG106"
     name = "unawaited-result"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task returned a coroutine or a generator that nobody runs."
     way_out = (
         "Schedule the async function itself, wrap it by an async wrapper, and make a generator "
@@ -55,7 +56,7 @@ class UnresolvedDepends(Check):
 
     code = "BG107"
     name = "unresolved-depends"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A Depends(...) or parameter marker reaches the task as a default value."
     way_out = "Dependencies are resolved for endpoints only: pass the value to add_task."
 
@@ -91,7 +92,7 @@ class LateBinding(Check):
 
     code = "BG108"
     name = "late-binding"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A variable captured by the task's function was rebound before the task ran."
     way_out = (
         "A closure sees the variable, not its value when scheduled: pass the value as an argument, "
@@ -197,7 +198,7 @@ class DefaultEvaluatedAtImport(Check):
 
     code = "BG109"
     name = "default-evaluated-at-import"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A default such as datetime.now() or uuid4() was computed at definition."
     way_out = "Use None as the default and compute the value inside, or pass it to add_task."
 

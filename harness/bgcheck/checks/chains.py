@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.checks.calls import equal_calls
@@ -11,6 +11,7 @@ from bgcheck.checks.calls import equal_calls
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import ResponseStarted, TaskScheduled, TaskSettled
     from bgcheck.recorder.record import ScheduledTask
 
@@ -26,7 +27,7 @@ class ReschedulesItself(Check):
 
     code = "BG110"
     name = "reschedules-itself"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "Tasks schedule the same function again and again, without end in sight."
     way_out = (
         "Bound the chain by a counter among the arguments; periodic work belongs in a scheduler, "
@@ -78,7 +79,7 @@ class OverrideWithoutEffect(Check):
 
     code = "BG111"
     name = "override-without-effect"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "dependency_overrides[BackgroundTasks] was set, which FastAPI ignores."
     way_out = (
         "FastAPI injects BackgroundTasks itself: assert with the bgtasks fixture, or keep tasks "
@@ -116,7 +117,7 @@ class SideEffectOnSafeMethod(Check):
 
     code = "BG112"
     name = "side-effect-on-safe-method"
-    default = "O"
+    default: ClassVar[Default] = "O"
     summary = "A task was scheduled on HEAD or OPTIONS."
     way_out = "Clients send HEAD and OPTIONS ahead of the real request: schedule nothing there."
 

@@ -6,7 +6,7 @@ import sys
 import threading
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.database_base import DatabaseCheck
 from bgcheck.recorder.failure import related
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import StatementFinished, StatementStarted, TaskFinished
     from bgcheck.recorder.database import SessionInfo
     from bgcheck.recorder.record import RequestInfo, ScheduledTask
@@ -81,7 +81,7 @@ class SessionUsedConcurrently(DatabaseCheck):
 
     code = "BG404"
     name = "session-used-concurrently"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "One session is used by two tasks or threads at the same time."
     way_out = "Give each task and each thread a session of its own."
 

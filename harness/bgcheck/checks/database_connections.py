@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bgcheck.checks.database_base import Connections, DatabaseCheck, Evidence
 from bgcheck.recorder.failure import related, type_name
@@ -14,7 +14,7 @@ from bgcheck.recorder.usercode import is_user_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import (
         ConnectionTaken,
         PoolExhausted,
@@ -44,7 +44,7 @@ class ConnectionLeak(DatabaseCheck):
 
     code = "BG401"
     name = "connection-leak"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A connection is still taken from its pool when the request and its tasks are over."
     way_out = (
         "Close what was opened: `with Session() as session:` or `with engine.connect() as "
@@ -140,7 +140,7 @@ class ConnectionHeld(DatabaseCheck):
 
     code = "BG405"
     name = "connection-held"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "The request's connection is held all through a task that does not use it."
     way_out = (
         "Commit or close before the response, so that the connection is back in its pool while "
@@ -190,7 +190,7 @@ class PoolExhaustedByRequest(DatabaseCheck):
 
     code = "BG407"
     name = "pool-exhausted"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A task waits for a connection while its own request holds the pool's last ones."
     way_out = (
         "Commit or close the request's session before the response; hand the task ids, and let it "
@@ -234,7 +234,7 @@ class ConnectionOfOtherLoop(DatabaseCheck):
 
     code = "BG411"
     name = "connection-of-other-loop"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task uses an async engine or connection on another event loop than the app does."
     way_out = (
         "Await in an `async def` task, on the loop of the app; a loop of its own needs an engine "

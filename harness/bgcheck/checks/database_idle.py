@@ -11,7 +11,7 @@ from bgcheck.checks.database_connections import opened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import BlockingCall, StatementFinished, StatementStarted, TaskWaits
     from bgcheck.recorder.database import ConnectionInfo
     from bgcheck.recorder.record import ScheduledTask, Site
@@ -25,7 +25,7 @@ class IdleInTransaction(DatabaseCheck):
 
     code = "BG406"
     name = "idle-in-transaction"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A transaction stays open while its task sleeps, or waits for another service."
     way_out = "Commit before the wait, and begin again after it."
     instruments: ClassVar[tuple[str, ...]] = ("sqlalchemy", "blocking", "task_waits")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.database_base import Connections, DatabaseCheck
@@ -16,6 +16,7 @@ from bgcheck.recorder.usercode import is_user_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import (
         ConnectionTaken,
         RequestFinished,
@@ -34,7 +35,7 @@ class TaskBeforeCommit(DatabaseCheck):
 
     code = "BG410"
     name = "task-before-commit"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = (
         "A task needs what its request commits only after the tasks, or its failure rolls back "
         "what the client was told is stored."
@@ -152,7 +153,7 @@ class OverrideBypassed(DatabaseCheck):
 
     code = "BG412"
     name = "override-bypassed"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A task uses the application's engine, which the test's dependency override replaces."
     way_out = (
         "Take the session factory of the task from the same place as the dependency, and replace "
@@ -197,7 +198,7 @@ class OverrideLeftBehind(Check):
 
     code = "BG413"
     name = "override-left-behind"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A test has put an entry into dependency_overrides, and nobody took it out again."
     way_out = "Set overrides in a fixture, and take them out after its `yield`."
 

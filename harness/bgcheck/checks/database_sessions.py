@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bgcheck.checks.database_base import DatabaseCheck
 from bgcheck.checks.outcome import failure_evidence
@@ -13,7 +13,7 @@ from bgcheck.recorder.failure import related
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import (
         RollbackPending,
         SessionBegan,
@@ -31,7 +31,7 @@ class SessionUsedAfterClose(DatabaseCheck):
 
     code = "BG402"
     name = "session-used-after-close"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task uses a session that its request has closed: it opens again in silence."
     way_out = "Hand the task ids, and let it open and close a session of its own."
 
@@ -74,7 +74,7 @@ class DetachedInstance(DatabaseCheck):
 
     code = "BG403"
     name = "detached-instance"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task loads an attribute of an ORM object whose session is gone."
     way_out = (
         "Hand the task the primary key and load the object in a session of the task, or load what "
@@ -109,7 +109,7 @@ class MissingCommit(DatabaseCheck):
 
     code = "BG408"
     name = "missing-commit"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "What a task wrote was never committed: closing the session rolled it back."
     way_out = "Commit: `with Session.begin() as session:`, or session.commit() before the close."
 
@@ -169,7 +169,7 @@ class PoisonedSession(DatabaseCheck):
 
     code = "BG409"
     name = "poisoned-session"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task used a session on after an error, without rolling it back first."
     way_out = (
         "Call session.rollback() where the error is caught, or give each unit of work a savepoint: "

@@ -9,7 +9,7 @@ from bgcheck.checks.event_loop_base import LoopCheck, Once
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import BlockingCall, StatementStarted
     from bgcheck.recorder.record import Site
 
@@ -19,7 +19,7 @@ class BlockingCallOnLoop(LoopCheck):
 
     code = "BG501"
     name = "blocking-call"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "An async task makes a call that blocks the event loop."
     way_out = (
         "Use the async counterpart (asyncio.sleep, an async client, "
@@ -57,7 +57,7 @@ class BlockingDatabaseCall(LoopCheck):
 
     code = "BG502"
     name = "blocking-db"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "An async task makes a synchronous database call, which blocks the event loop."
     way_out = (
         "Use an async engine and driver, or make the task a `def` function, which runs in a "

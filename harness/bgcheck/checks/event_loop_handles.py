@@ -10,7 +10,7 @@ from bgcheck.checks.event_loop_base import LoopCheck, Once
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import HandleDropped, LoopObjectTouched
 
 
@@ -19,7 +19,7 @@ class LoopObjectFromThread(LoopCheck):
 
     code = "BG504"
     name = "loop-object-from-thread"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "An object of an event loop is used from a thread that does not run the loop."
     way_out = (
         "Hand the call over by loop.call_soon_threadsafe, asyncio.run_coroutine_threadsafe or "
@@ -49,7 +49,7 @@ class HandleLeftOpen(Check):
 
     code = "BG513"
     name = "handle-left-open"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A task lets go of a file or socket that it has not closed."
     way_out = "Open it in a `with` block, or close it in `finally`."
     instruments: ClassVar[tuple[str, ...]] = ("handles",)

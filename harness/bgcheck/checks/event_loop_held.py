@@ -10,7 +10,7 @@ from bgcheck.checks.event_loop_base import Once
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import LoopHeld
 
 
@@ -19,7 +19,7 @@ class LoopBlocked(Check):
 
     code = "BG503"
     name = "loop-blocked"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "An async task computes for long without an await, and holds the event loop."
     way_out = (
         "Make the task a `def` function, which runs in a worker thread; or hand the computation "

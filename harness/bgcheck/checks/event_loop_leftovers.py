@@ -11,7 +11,7 @@ from bgcheck.checks.base import Check
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import TaskFinished, TaskSettled, WorkStarted
     from bgcheck.recorder.record import ScheduledTask, Site
 
@@ -49,7 +49,7 @@ class OrphanAsyncioTask(Check):
 
     code = "BG511"
     name = "orphan-asyncio-task"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "An asyncio task started by a task is still running when the task is over."
     way_out = "Await it, or start it in an asyncio.TaskGroup; or schedule it as a task of its own."
     instruments: ClassVar[tuple[str, ...]] = ("leftovers",)
@@ -91,7 +91,7 @@ class OrphanThread(Check):
 
     code = "BG512"
     name = "orphan-thread"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A thread, an executor or a job in one was started by a task and left running."
     way_out = "Join the thread, shut the executor down (`with` does so), or await the job."
     instruments: ClassVar[tuple[str, ...]] = ("leftovers",)

@@ -12,7 +12,7 @@ from bgcheck.recorder.failure import failure_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import LoopEntered, TaskFinished
     from bgcheck.recorder.record import ScheduledTask, Site
 
@@ -32,7 +32,7 @@ class NoLoopInThread(Check):
 
     code = "BG505"
     name = "no-loop-in-thread"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A `def` task asks for an event loop, and its worker thread has none."
     way_out = (
         "Make the task an `async def` function; or, in a worker thread, run a coroutine by "
@@ -61,7 +61,7 @@ class NestedEventLoop(LoopCheck):
 
     code = "BG506"
     name = "nested-event-loop"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "An async task starts an event loop inside the one that runs it."
     way_out = "Await the coroutine, or schedule it by asyncio.create_task and await that."
     instruments: ClassVar[tuple[str, ...]] = ("nesting",)

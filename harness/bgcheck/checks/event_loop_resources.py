@@ -14,7 +14,7 @@ from bgcheck.checks.event_loop_base import Once
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import TaskScheduled, TaskSettled, TempfileMade, WorkersTaken
     from bgcheck.recorder.record import ScheduledTask, Site
 
@@ -24,7 +24,7 @@ class ThreadPoolStarved(Check):
 
     code = "BG507"
     name = "thread-pool-starved"
-    default = "O"
+    default: ClassVar[Default] = "O"
     summary = "A task waits because all worker threads are taken."
     way_out = (
         "Give slow work a limiter of its own (anyio.CapacityLimiter), a process or a queue; or "
@@ -58,7 +58,7 @@ class TempfileLeft(Check):
 
     code = "BG514"
     name = "tempfile-left"
-    default = "O"
+    default: ClassVar[Default] = "O"
     summary = "A temporary file or directory that a task has made is still there after it."
     way_out = (
         "Use tempfile.TemporaryDirectory or NamedTemporaryFile in a `with` block, or remove it in "

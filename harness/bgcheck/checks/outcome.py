@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.outcome_retries import RepeatedSideEffect, UnboundedRetry
@@ -13,6 +13,7 @@ from bgcheck.recorder.failure import Failure, related
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import TaskFinished, TaskSettled
     from bgcheck.recorder.record import ScheduledTask, Site
 
@@ -51,7 +52,7 @@ class TaskFailed(Check):
 
     code = "BG201"
     name = "task-failed"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task raised an error, and the test did not expect it."
     way_out = (
         "Mend the task; or expect the error: pytest.raises around the request, bgtasks.fail, or an "
@@ -86,7 +87,7 @@ class TaskSkipped(Check):
 
     code = "BG202"
     name = "task-skipped"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task never started because an earlier task of the same response failed."
     way_out = "Catch and log errors inside of each task, so that it cannot stop the ones after it."
 
@@ -123,7 +124,7 @@ class TaskCancelled(Check):
 
     code = "BG203"
     name = "task-cancelled"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A task was cancelled by a time-out, a disconnect or a shutdown."
     way_out = (
         "Shield what must be finished, keep time-outs away from tasks, or hand long work to a "
@@ -150,7 +151,7 @@ class HttpExceptionInTask(Check):
 
     code = "BG207"
     name = "http-exception-in-task"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task raised HTTPException or another error that has a handler: none can answer."
     way_out = (
         "Check what can be refused in the endpoint, before the response; in the task, log or "
@@ -176,7 +177,7 @@ class ExitInTask(Check):
 
     code = "BG208"
     name = "exit-in-task"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task raised SystemExit or KeyboardInterrupt, which ends the server."
     way_out = "Raise an ordinary error; code that calls sys.exit belongs in a process of its own."
 

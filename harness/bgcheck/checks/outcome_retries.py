@@ -6,7 +6,7 @@ import weakref
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from bgcheck.checks.handlers import handler_of, holds
 from bgcheck.checks.outcome_swallowed import CANCELLED, ExceptionCheck
@@ -15,7 +15,7 @@ from bgcheck.checks.retries import goes_through_data, unbounded_loop
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Default, Finding
     from bgcheck.events import (
         ExceptionHandled,
         PostSucceeded,
@@ -39,7 +39,7 @@ class UnboundedRetry(ExceptionCheck):
 
     code = "BG210"
     name = "unbounded-retry"
-    default = "O"
+    default: ClassVar[Default] = "O"
     summary = "A task failed many times in the same way in a loop that nothing but success ends."
     way_out = "Give up after a number of attempts or a time, and log or raise the last error."
 
@@ -113,7 +113,7 @@ class RepeatedSideEffect(ExceptionCheck):
 
     code = "BG211"
     name = "repeated-side-effect"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = (
         "A task that tried again after an error repeated an INSERT or POST that had succeeded."
     )
@@ -121,7 +121,7 @@ class RepeatedSideEffect(ExceptionCheck):
         "Try again only what has failed; or make the repeated part harmless: a unique key, an "
         "idempotency key, one transaction."
     )
-    instruments = ("exceptions", "sqlalchemy", "http_posts")
+    instruments: ClassVar[tuple[str, ...]] = ("exceptions", "sqlalchemy", "http_posts")
 
     def __init__(self) -> None:
         self._stories: weakref.WeakKeyDictionary[ScheduledTask, _Story] = (

@@ -11,6 +11,7 @@ from bgcheck.checks.handlers import Handler, drops, handler_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import ExceptionHandled, SessionFinished, TaskFinished, TaskSettled
     from bgcheck.recorder.failure import Failure
     from bgcheck.recorder.record import ScheduledTask, Site
@@ -48,7 +49,7 @@ class ExceptionSwallowed(ExceptionCheck):
 
     code = "BG204"
     name = "exception-swallowed"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A handler for any exception dropped one without logging, raising or recording it."
     way_out = (
         "Catch the exceptions that are meant, and log the others with their traceback: "
@@ -104,7 +105,7 @@ class CancellationSwallowed(ExceptionCheck):
 
     code = "BG205"
     name = "cancellation-swallowed"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "A task that was asked to cancel caught the cancellation and did not raise it again."
     way_out = "Clean up in finally, or end the handler of the cancellation with raise."
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bgcheck.checks.base import Check, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import ChildFailed, CoroutineDropped, SessionFinished, TestFinished
     from bgcheck.recorder.record import ScheduledTask, Site
 
@@ -19,10 +20,10 @@ class NeverAwaited(Check):
 
     code = "BG206"
     name = "never-awaited"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task made a coroutine and never awaited it: its body did not run."
     way_out = "Await the call; or, to have it run on its own, start it by a task group and wait."
-    instruments = ("coroutines",)
+    instruments: ClassVar[tuple[str, ...]] = ("coroutines",)
 
     def __init__(self) -> None:
         self._told: weakref.WeakKeyDictionary[ScheduledTask, set[tuple[str, Site | None]]] = (
@@ -54,13 +55,13 @@ class OrphanTaskException(Check):
 
     code = "BG209"
     name = "orphan-task-exception"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "An asyncio task started by a task failed, and nobody looked at its failure."
     way_out = (
         "Await it, gather it, or start it in a task group; or add a done callback that looks at "
         "its exception."
     )
-    instruments = ("asyncio_children",)
+    instruments: ClassVar[tuple[str, ...]] = ("asyncio_children",)
 
     def on_child_failed(self, event: ChildFailed) -> Iterator[Finding]:
         """Name the line that started it, and the error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bgcheck.checks import callables, chains
 from bgcheck.checks.base import Check, Finding, unless_plain
@@ -17,6 +17,7 @@ from bgcheck.recorder.record import ScheduledTask, func_of, ordinal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bgcheck.checks.base import Default
     from bgcheck.events import TaskFinished, TaskScheduled, TaskSettled, TaskStarted
 
 
@@ -25,7 +26,7 @@ class WrongArguments(Check):
 
     code = "BG101"
     name = "wrong-arguments"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "The scheduled arguments are no call of the task's function."
     way_out = "Pass what the signature asks for; add_task checks nothing before the response."
 
@@ -99,7 +100,7 @@ class NotCallable(Check):
 
     code = "BG102"
     name = "not-callable"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "Something that cannot be called was scheduled as a task."
     way_out = "Pass the function and its arguments apart: add_task(f, x), not add_task(f(x))."
 
@@ -134,7 +135,7 @@ class TaskLost(Check):
 
     code = "BG103"
     name = "task-lost"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "A task was scheduled in a request and never ran."
     way_out = (
         "Schedule where nothing can fail any more, on the response that is really sent; what must "
@@ -161,7 +162,7 @@ class TaskRanTwice(Check):
 
     code = "BG104"
     name = "task-ran-twice"
-    default = "E"
+    default: ClassVar[Default] = "E"
     summary = "One task object ran more than once."
     way_out = "Make the BackgroundTasks, the task and the response anew in each request."
 
@@ -193,7 +194,7 @@ class ScheduledTwice(Check):
 
     code = "BG105"
     name = "scheduled-twice"
-    default = "W"
+    default: ClassVar[Default] = "W"
     summary = "The same call was scheduled twice in one request."
     way_out = "Schedule it in one place: the endpoint or a dependency, not both."
 

@@ -136,7 +136,7 @@ class TaskCoverage:
     """
 
     def __init__(self, config: pytest.Config, named: Sequence[str]) -> None:
-        self.root = config.rootpath
+        self.root: Path = config.rootpath
         self._sources = Sources(config, named)
         self._imported: dict[str, list[str]] = {}
         self._runs: list[TaskRun] = []

@@ -79,8 +79,10 @@ class Project:
         self._known: dict[Path, Module | None] = {}
         self._by_name: defaultdict[str, list[Module]] = defaultdict(list)
         loaded = {file: self._load(file) for file in files}
-        self.modules = {file: module for file, module in loaded.items() if module is not None}
-        self.broken = [file for file, module in loaded.items() if module is None]
+        self.modules: dict[Path, Module] = {
+            file: module for file, module in loaded.items() if module is not None
+        }
+        self.broken: list[Path] = [file for file, module in loaded.items() if module is None]
         for module in self.modules.values():
             self._by_name[_module_path(module.path).name].append(module)
 

@@ -66,8 +66,8 @@ class Sources:
     """
 
     def __init__(self, config: pytest.Config, named: Sequence[str]) -> None:
-        self.root = config.rootpath
-        self.named = tuple(named)
+        self.root: Path = config.rootpath
+        self.named: tuple[str, ...] = tuple(named)
         self._patterns: list[str] = [*config.getini("python_files"), "conftest.py"]
         self._test_folders = [self.root / path for path in config.getini("testpaths")]
 

@@ -42,7 +42,7 @@ class _Adding(threading.local):
     group: object = None
 
     def __init__(self) -> None:
-        self.thread = threading.current_thread()
+        self.thread: threading.Thread = threading.current_thread()
 
 
 adding: _Adding = _Adding()
