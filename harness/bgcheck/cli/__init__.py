@@ -9,7 +9,7 @@ from bgcheck import __version__
 from bgcheck.report.gate import ExitCode
 from bgcheck.report.stack import resolved_stack
 
-from . import baseline, bisect, conform, diff, explain, fixtures, matrix, selftest
+from . import baseline, bisect, conform, diff, explain, fixtures, matrix, page, selftest
 from .errors import UsageError
 
 
@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     fixtures.add_parser(commands)
     explain.add_parser(commands)
     baseline.add_parser(commands)
+    page.add_parser(commands)
     selftest.add_parser(commands)
     return parser
 

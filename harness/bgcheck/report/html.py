@@ -1,7 +1,9 @@
 """A conformance run as one HTML page that needs nothing else."""
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -14,14 +16,22 @@ TITLES = {
     "APP": "Apps and routers",
     "ARGS": "Arguments",
     "CALL": "Callables",
+    "CANCEL": "Cancellation",
+    "CLIENT": "Test clients and servers",
     "CTX": "Context",
     "DEPS": "Dependencies",
     "ERR": "Errors",
     "INJ": "Injection",
+    "LOOP": "Event loops",
     "MW": "Middleware",
     "ORDER": "Order",
+    "REQ": "Request objects",
     "RESP": "Responses",
+    "SESSION": "Database sessions",
+    "SHUTDOWN": "Shutdown",
     "THREAD": "Threads and event loop",
+    "TRACE": "Tracing",
+    "WS": "Websockets",
 }
 MARKS = {
     "pass": "✓",
@@ -34,16 +44,31 @@ MARKS = {
 }
 
 
-def render_page(run: Run, gate: Gate) -> str:
-    """Return the page of a run."""
+def render(template: str, /, **values: Any) -> str:
+    """Return a template of this package, filled in; only pages of HTML are escaped."""
     environment = Environment(
         loader=PackageLoader("bgcheck.report"),
-        autoescape=True,
+        autoescape=lambda name: name is not None and ".html" in name,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    return environment.get_template("conform.html.j2").render(
+    environment.filters["code"] = code_span
+    return environment.get_template(template).render(**values)
+
+
+def code_span(text: str) -> str:
+    """Return text as code in Markdown, whatever backticks it has."""
+    longest = max((len(found) for found in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}"
+
+
+def render_page(run: Run, gate: Gate) -> str:
+    """Return the page of a run."""
+    return render(
+        "conform.html.j2",
         run=run,
         gate=gate,
         stack=describe(run.header.get("stack", {})),

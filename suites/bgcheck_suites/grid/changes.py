@@ -1,0 +1,137 @@
+"""The change points of the database: which release changed what, and how often."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from packaging.version import Version
+
+from bgcheck_suites.matrix.database import PACKAGES
+from bgcheck_suites.values import NOT_APPLICABLE
+
+from .columns import NAMES
+from .table import Grid, Line
+
+
+@dataclass(frozen=True)
+class ChangePoint:
+    """A release whose value differs from the one measured before it, for one probe.
+
+    `since` is the first measured release with the new value, `last` the newest with the old one.
+    """
+
+    line: Line
+    package: str
+    since: str
+    last: str
+    before: str
+    after: str
+
+    @property
+    def news(self) -> str:
+        """Whether the probe is new there, gone, or another value (empty)."""
+        if self.before == NOT_APPLICABLE:
+            return "New"
+        return "Gone" if self.after == NOT_APPLICABLE else ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that changed something; `came_with` tells other packages that changed with it."""
+
+    package: str
+    version: str
+    points: tuple[ChangePoint, ...]
+    came_with: str
+
+    @property
+    def title(self) -> str:
+        """`FastAPI 0.106.0`."""
+        return f"{NAMES[self.package]} {self.version}"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The numbers of a grid.
+
+    `levels` has, by level, how many requirements hold in every cell, and how many there are.
+    """
+
+    probes: int
+    cells: int
+    unmeasured: int
+    levels: Mapping[str, tuple[int, int]]
+    behaviours: int
+    changing: int
+    change_points: int
+    unstable: int
+    unexplained: int
+
+
+def changes_of(line: Line) -> list[ChangePoint]:
+    """Return the change points of one probe, oldest first."""
+    return [
+        ChangePoint(line, new.package, new.since, old.last, old.value, new.value)
+        for old, new in pairwise(line.record.ranges)
+    ]
+
+
+def by_release(grid: Grid) -> Iterator[tuple[str, list[Release]]]:
+    """Yield each package with its releases that changed something, oldest first."""
+    found = [point for line in grid.lines for point in changes_of(line)]
+    for package in PACKAGES:
+        own = [point for point in found if point.package == package]
+        versions = sorted({point.since for point in own}, key=Version)
+        if versions:
+            yield NAMES[package], [_release(grid, package, version, own) for version in versions]
+
+
+def _release(grid: Grid, package: str, version: str, points: Sequence[ChangePoint]) -> Release:
+    own = tuple(point for point in points if point.since == version)
+    return Release(package, version, own, _came_with(grid, package, version))
+
+
+def _came_with(grid: Grid, package: str, version: str) -> str:
+    """Return the other versions that differ from the column before, `Starlette 0.27.0 to 0.29.0`.
+
+    What the resolver took along may be what really changed the values.
+    """
+    for group in grid.groups:
+        for before, after in pairwise(group.columns):
+            if group.package == package and after.stack.get(package) == version:
+                pairs = {p: (before.stack.get(p), after.stack.get(p)) for p in PACKAGES}
+                return ", ".join(
+                    f"{NAMES[p]} {old} to {new}"
+                    for p, (old, new) in pairs.items()
+                    if p != package and old != new
+                )
+    return ""
+
+
+def unexplained(grid: Grid) -> Sequence[Line]:
+    """Return the lines whose differing values no single package explains."""
+    return [
+        line
+        for line in grid.lines
+        if line.changing and not line.record.explained and not line.record.unstable
+    ]
+
+
+def count(grid: Grid) -> Counts:
+    """Count what a grid has."""
+    lines = grid.lines
+    levels = {level: [x.holds for x in lines if x.level == level] for level in ("MUST", "SHOULD")}
+    return Counts(
+        probes=len(lines),
+        cells=len(grid.columns),
+        unmeasured=len(grid.unmeasured),
+        levels={
+            level: (sum(h is True for h in holding), sum(h is not None for h in holding))
+            for level, holding in levels.items()
+        },
+        behaviours=sum(line.level == "behaviour" for line in lines),
+        changing=sum(line.changing for line in lines),
+        change_points=sum(len(changes_of(line)) for line in lines),
+        unstable=sum(line.record.unstable for line in lines),
+        unexplained=len(unexplained(grid)),
+    )

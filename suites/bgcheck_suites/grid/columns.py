@@ -1,0 +1,89 @@
+"""The columns of the grid: one a measured cell, in groups along which versions ascend."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.version import Version
+
+from bgcheck_suites.matrix.database import version_of
+
+NAMES = {"fastapi": "FastAPI", "starlette": "Starlette", "anyio": "anyio", "python": "Python"}
+OWN = ("starlette", "anyio")
+"""Packages whose cells are a group of their own where their version was asked for."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One measured cell."""
+
+    name: str
+    stack: Mapping[str, str]
+    wanted: Mapping[str, str]
+
+    @property
+    def python(self) -> str:
+        """The minor version of Python."""
+        return version_of("python", self.stack) or "0"
+
+    @property
+    def label(self) -> str:
+        """The versions that tell it from others."""
+        return f"FastAPI {self.stack['fastapi']}, Starlette {self.stack['starlette']}"
+
+    def version(self, package: str) -> Version:
+        """The version of a package that is sorted by."""
+        return Version(self.stack.get(package, "0"))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns in which the versions of one package ascend, so that neighbours are compared."""
+
+    title: str
+    package: str
+    columns: tuple[Column, ...]
+
+
+def arrange(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
+    """Return the measured cells in groups: FastAPI first, then other packages and Pythons.
+
+    Of two cells with the same versions the first stays.
+    """
+    measured = [
+        Column(cell["name"], cell["stack"], cell["wanted"])
+        for cell in cells
+        if cell["status"] == "measured"
+    ]
+    columns = list({column.name: column for column in reversed(measured)}.values())
+    plain = [column for column in columns if not _owner(column)]
+    main = _one_a_release(plain)
+    rest = [column for column in plain if column not in main]
+    found = [_group("FastAPI", "fastapi", main)]
+    found += [
+        _group(NAMES[package], package, [c for c in columns if _owner(c) == package])
+        for package in OWN
+    ]
+    found += [
+        _group(f"Python {python}", "fastapi", [c for c in rest if c.python == python])
+        for python in sorted({column.python for column in rest}, key=Version)
+    ]
+    return [group for group in found if group.columns]
+
+
+def _owner(column: Column) -> str:
+    return next((package for package in OWN if column.wanted.get(package)), "")
+
+
+def _group(title: str, package: str, columns: Sequence[Column]) -> Group:
+    return Group(title, package, tuple(sorted(columns, key=lambda c: (c.version(package), c.name))))
+
+
+def _one_a_release(columns: Sequence[Column]) -> list[Column]:
+    """Return a column for each release of FastAPI, on the Python that most have."""
+    common = Counter(column.python for column in columns)
+    best: dict[str, Column] = {}
+    for column in sorted(columns, key=lambda c: (common[c.python], c.version("python"))):
+        best[column.stack["fastapi"]] = column
+    return list(best.values())
