@@ -2,12 +2,12 @@
 
 import contextlib
 import functools
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any
 
-from starlette.background import BackgroundTasks
+from starlette.background import BackgroundTask, BackgroundTasks
 
-from .planting import Patches, fault
+from .planting import Patches, fault, original_task, run_tasks
 
 
 @fault("group-shared-by-requests", "all requests share one group, which is never emptied")
@@ -46,6 +46,38 @@ def _group_not_shared(patches: Patches) -> None:
     async def around(original: Any, options: Any) -> Any:
         return await original(**{**options, "background_tasks": Injected()})
 
+    _solve_by(patches, around)
+
+
+@fault("endpoint-gets-another-group", "the endpoint gets another group than its dependencies")
+def _endpoint_gets_another_group(patches: Patches) -> None:
+    from fastapi import BackgroundTasks as Injected
+
+    async def around(original: Any, options: Any) -> Any:
+        solved = await original(**options)
+        values = solved[0] if isinstance(solved, tuple) else solved.values
+        name = options["dependant"].background_tasks_param_name
+        if _DEPTH.get() == 1 and name:
+            values[name] = Injected()
+        return solved
+
+    _solve_by(patches, around)
+
+
+@fault("context-stays", "a later request sees the context variables of the tasks before it")
+def _context_stays(patches: Patches) -> None:
+    kept: dict[ContextVar[Any], str] = {}
+
+    async def run(task: BackgroundTask) -> None:
+        await original_task(task)
+        kept.update((v, value) for v, value in copy_context().items() if type(value) is str)
+
+    async def around(original: Any, options: Any) -> Any:
+        for variable, value in kept.items():
+            variable.set(value)
+        return await original(**options)
+
+    run_tasks(patches, run)
     _solve_by(patches, around)
 
 

@@ -89,19 +89,3 @@ def _context_leaks(patches: Patches) -> None:
         return result
 
     patches.set(background, "run_in_threadpool", run)
-
-
-@fault("context-of-the-first", "all tasks run in the context of the first one ever")
-def _context_of_the_first(patches: Patches) -> None:
-    kept: list[contextvars.Context] = []
-
-    async def run(task: BackgroundTask) -> None:
-        if not kept:
-            kept.append(contextvars.copy_context())
-        for variable, value in kept[0].items():
-            if type(value) is str:
-                variable.set(value)
-        await original_task(task)
-        kept[0] = contextvars.copy_context()
-
-    run_tasks(patches, run)
