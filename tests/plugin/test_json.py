@@ -49,7 +49,7 @@ def test_line_types(project: Project) -> None:
         "func": "boom",
         "site": {"file": "shop.py", "line": FAILS_LINE, "function": "fails"},
         "outcome": "failed",
-        "patterns": ["add-task", "def-task"],
+        "patterns": ["add-task", "async-endpoint", "def-task"],
         "asserted": False,
         "test": "test_shop.py::test_fails",
     }

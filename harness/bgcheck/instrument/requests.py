@@ -9,6 +9,7 @@ from bgcheck.events import RequestFinished, RequestStarted, ResponseCompleted, R
 from bgcheck.instrument.clients import is_delivered
 from bgcheck.instrument.hub import current_request, hub
 from bgcheck.instrument.route import Scope, route_of
+from bgcheck.instrument.surroundings import patterns_around
 from bgcheck.instrument.tasks import finish_request
 from bgcheck.recorder.failure import failure_of
 from bgcheck.recorder.record import RequestInfo
@@ -40,6 +41,7 @@ def begin(scope: Scope) -> RequestInfo:
         recording=hub.recording_number,
         scope=scope,
         find_route=route_of,
+        look_around=patterns_around,
         root_path=str(scope.get("root_path", "")),
     )
     if RequestStarted not in hub.unwanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -16,14 +16,14 @@ def route_of(scope: Scope, root_path: str) -> str | None:
         root_path: the root path before routing; what routing added to it is the mounts' part.
     """
     prefix = str(scope.get("root_path", ""))[len(root_path) :]
-    path = _path_of(_effective_route(scope)) or _path_of(scope.get("route"))
+    path = _path_of(effective_route(scope)) or _path_of(scope.get("route"))
     if path is None:
         path = _search(getattr(scope.get("router"), "routes", ()), scope.get("endpoint"))
         prefix = ""
     return None if path is None else prefix + path
 
 
-def _effective_route(scope: Scope) -> object:
+def effective_route(scope: Mapping[str, Any]) -> object:
     """What newer FastAPI keeps of a route in an included router: its path with the prefix."""
     context = scope.get("fastapi")
     context = context.get("effective_route_context") if isinstance(context, dict) else None

@@ -63,6 +63,8 @@ class RequestInfo:
     __slots__ = (
         "__weakref__",
         "_find_route",
+        "_look_around",
+        "_patterns",
         "_root_path",
         "_route",
         "error",
@@ -88,6 +90,7 @@ class RequestInfo:
         recording: int = 0,
         scope: Mapping[str, Any] | None = None,
         find_route: Callable[[Any, str], str | None] | None = None,
+        look_around: Callable[[Any], frozenset[str]] | None = None,
         root_path: str = "",
     ) -> None:
         self.method: str = method
@@ -104,6 +107,8 @@ class RequestInfo:
         self.error_delivered: bool = False
         self.tasks: list[ScheduledTask] = []
         self._find_route = find_route
+        self._look_around = look_around
+        self._patterns: frozenset[str] = frozenset()
         self._root_path = root_path
         self._route: str | None = None
 
@@ -113,6 +118,14 @@ class RequestInfo:
         if self._route is None and self._find_route is not None:
             self._route = self._find_route(self.scope, self._root_path)
         return self._route
+
+    @property
+    def patterns(self) -> frozenset[str]:
+        """In which ways the application answers it, such as `def-yield-dependency`."""
+        if self._look_around is not None and self.scope is not None and self.scope.get("endpoint"):
+            self._patterns = self._look_around(self.scope)
+            self._look_around = None
+        return self._patterns
 
     def belongs_to(self, scope: Mapping[str, Any]) -> bool:
         """Whether an application call with this scope is part of this request.
@@ -135,8 +148,10 @@ class RequestInfo:
             keep: keep the error, and so all that its frames hold.
         """
         if self.tasks:
-            self.route  # noqa: B018 - the template is looked up while the scope is alive
-        self._find_route = None
+            # Both are looked up while the scope is alive.
+            self.route  # noqa: B018
+            self.patterns  # noqa: B018
+        self._find_route = self._look_around = None
         self.scope = None
         self.error = error if keep else None
         self.finished = True
@@ -214,6 +229,11 @@ class ScheduledTask:
     @call.setter
     def call(self, call: CallState | None) -> None:
         self._call = call
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What is among its arguments, such as `session-argument`, where a sink watches."""
+        return self._call.roles if self._call is not None else frozenset()
 
     def keep_plain_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Note that the task is a plain call with these arguments, which are all constants."""
@@ -348,6 +368,8 @@ def _shape(func: object, *, is_async: bool) -> tuple[str, ...]:
         func = func.func
     if isinstance(func, types.MethodType):
         shape.append("bound-method")
+    elif not isinstance(func, (types.FunctionType, types.BuiltinFunctionType, functools.partial)):
+        shape.append("callable-object")
     return tuple(shape)
 
 

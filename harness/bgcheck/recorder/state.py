@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgcheck.recorder.contents import CONSTANT, Step, is_constant, reader_of
 from bgcheck.recorder.describe import cut, safe_repr
+from bgcheck.recorder.roles import MAPPED, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -73,6 +74,7 @@ class Capture:
         self._nodes: dict[int, Node] = {}
         self._alive: list[Any] = []
         self._objects = objects
+        self.roles: set[str] = set()
 
     def take(self, value: Any) -> State:
         """Return the state of a value."""
@@ -83,7 +85,12 @@ class Capture:
             return known
         reader = reader_of(type(value))
         if reader is None or len(self._nodes) >= LIMIT:
+            role = role_of(type(value))
+            if role is not None:
+                self.roles.add(role)
             return Opaque(value)
+        if reader.loose:
+            self.roles.add(MAPPED)
         return self._read(value, reader.read, reader.loose)
 
     def _read(
@@ -113,9 +120,10 @@ class CallState:
         name: the callable's name.
         carried: the state of the object of a bound method, or of a callable object; else None.
         constant: nothing in it can change.
+        roles: what is among its arguments, such as `session-argument`.
     """
 
-    __slots__ = ("args", "carried", "constant", "kwargs", "name")
+    __slots__ = ("args", "carried", "constant", "kwargs", "name", "roles")
 
     def __init__(
         self,
@@ -130,6 +138,7 @@ class CallState:
         self.args: tuple[State, ...] = args
         self.kwargs: dict[str, State] = kwargs
         self.carried: State = carried
+        self.roles: frozenset[str] = frozenset()
         self.constant: bool = constant or not any(
             isinstance(state, Node) for state in (carried, *args, *kwargs.values())
         )
@@ -181,6 +190,8 @@ def capture_call(
         reader.take(carrier_of(func)),
     )
     state.constant &= not partial  # its keywords are a dict that can change
+    if reader.roles:
+        state.roles = frozenset(reader.roles)
     return state
 
 

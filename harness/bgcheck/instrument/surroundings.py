@@ -1,0 +1,107 @@
+"""Read from an ASGI scope in which ways the application works around a scheduled task."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from bgcheck.instrument.route import effective_route
+
+_MIDDLEWARE: Final = {
+    ("starlette.middleware.base", "BaseHTTPMiddleware"): "base-http-middleware",
+    ("starlette.middleware.gzip", "GZipMiddleware"): "gzip-middleware",
+}
+_RESPONSES: Final = {
+    ("starlette.responses", "FileResponse"): "file-response",
+    ("starlette.responses", "StreamingResponse"): "streaming-response",
+    ("starlette.responses", "RedirectResponse"): "redirect-response",
+}
+
+_known: weakref.WeakKeyDictionary[Any, frozenset[str]] = weakref.WeakKeyDictionary()
+
+
+def patterns_around(scope: Mapping[str, Any]) -> frozenset[str]:
+    """Return the patterns of the route and of the application that a scope belongs to.
+
+    `def-endpoint` or `async-endpoint`, `dependency`, `def-yield-dependency`,
+    `async-yield-dependency`, `function-scope-dependency`, `security-dependency`,
+    `base-http-middleware`, `gzip-middleware`, `other-middleware`, `file-response`,
+    `streaming-response` and `redirect-response` (as the route declares them), `websocket`.
+    """
+    route = effective_route(scope) or scope.get("route")
+    found = {*_of_endpoint(scope.get("endpoint")), *_once(route, _of_route)}
+    found |= _once(scope.get("app"), _of_app)
+    if scope.get("type") == "websocket":
+        found.add("websocket")
+    return frozenset(found)
+
+
+def _once(thing: Any, read: Any) -> frozenset[str]:
+    if thing is None:
+        return frozenset()
+    try:
+        return _known[thing]
+    except KeyError:
+        found = _known[thing] = frozenset(read(thing))
+        return found
+    except TypeError:  # it can be referenced by no weak reference, or has no hash
+        return frozenset(read(thing))
+
+
+def _of_endpoint(endpoint: Any) -> Iterator[str]:
+    if inspect.isfunction(endpoint):
+        yield "async-endpoint" if inspect.iscoroutinefunction(endpoint) else "def-endpoint"
+
+
+def _of_app(app: Any) -> Iterator[str]:
+    for entry in getattr(app, "user_middleware", ()):
+        yield _named(getattr(entry, "cls", None), _MIDDLEWARE) or "other-middleware"
+
+
+def _of_route(route: Any) -> Iterator[str]:
+    for dependant in _below(getattr(route, "dependant", None)):
+        yield "dependency"
+        yield from _of_dependency(dependant)
+    declared = getattr(route, "response_class", None)
+    endpoint = getattr(route, "endpoint", None)
+    returned = getattr(endpoint, "__annotations__", {}).get("return")
+    for kind in (getattr(declared, "value", declared), returned):
+        response = _named(kind, _RESPONSES)
+        if response is not None:
+            yield response
+
+
+def _below(dependant: Any) -> Iterator[Any]:
+    for inner in getattr(dependant, "dependencies", ()):
+        yield inner
+        yield from _below(inner)
+
+
+def _of_dependency(dependant: Any) -> Iterator[str]:
+    call = dependant.call
+    while isinstance(call, functools.partial):
+        call = call.func
+    method = getattr(call, "__call__", None)  # noqa: B004 - that of an object with a call
+    if inspect.isasyncgenfunction(call) or inspect.isasyncgenfunction(method):
+        yield "async-yield-dependency"
+    elif inspect.isgeneratorfunction(call) or inspect.isgeneratorfunction(method):
+        yield "def-yield-dependency"
+    if getattr(dependant, "scope", None) == "function":
+        yield "function-scope-dependency"
+    if _is_security(call) or getattr(dependant, "security_scopes_param_name", None):
+        yield "security-dependency"
+
+
+def _is_security(call: Any) -> bool:
+    return _named(type(call), {("fastapi.security.base", "SecurityBase"): "security"}) is not None
+
+
+def _named(kind: Any, names: Mapping[tuple[str, str], str]) -> str | None:
+    """Return what stands for a class, or for its nearest base that is known."""
+    if not isinstance(kind, type):
+        return None
+    bases = ((base.__module__, base.__name__) for base in kind.__mro__)
+    return next((names[base] for base in bases if base in names), None)
