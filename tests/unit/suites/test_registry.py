@@ -95,6 +95,10 @@ def test_a_bad_row_is_refused(written, text, message):
     assert str(refused.value) == message
 
 
+def test_a_behaviour_needs_no_expected_values(written):
+    assert written(BEHAVIOUR.split("expected", maxsplit=1)[0])["BGF-DEPS-01"].expected == ()
+
+
 def test_an_id_retired_in_another_file_is_refused(written):
     with pytest.raises(RegistryError, match="BGF-ORDER-01 is retired"):
         written(REQUIREMENT, 'retired = ["BGF-ORDER-01"]\n')
