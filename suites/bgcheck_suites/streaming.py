@@ -84,7 +84,8 @@ class Streamer:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Keep the selected tests, and count the tests of each requirement."""
-        chosen = [i for i in items if (requirement_id(i) or "").startswith(self._prefixes)]
+        ids = {item: requirement_id(item) for item in items}
+        chosen = [item for item, id_ in ids.items() if id_ and id_.startswith(self._prefixes)]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
         self._ids = {item.nodeid: str(requirement_id(item)) for item in items}

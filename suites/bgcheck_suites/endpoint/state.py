@@ -1,9 +1,11 @@
 """The state of an app as numbers: what its functions keep in memory and its databases hold."""
 
+import asyncio
 import collections
 import gc
 import math
 import sys
+import threading
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -201,6 +203,15 @@ def _read(connection: Any) -> Numbers:
     return found
 
 
+async def _drivers_ended(made: Trial) -> None:
+    """Let the threads of aiosqlite end, which call the loop once more after a cancellation."""
+    for _ in range(50):
+        new = set(threading.enumerate()) - made.threads
+        if not any("_connection_worker_thread" in thread.name for thread in new):
+            return
+        await asyncio.sleep(0.02)
+
+
 def dispose_async(made: Trial) -> None:
     """Close the pooled connections of async engines in the loop that made them."""
     found = [engine for engine in engines(made) if is_async(engine)]
@@ -211,5 +222,6 @@ def dispose_async(made: Trial) -> None:
     async def dispose() -> None:
         for engine in found:
             await AsyncEngine(engine).dispose()
+        await _drivers_ended(made)
 
     made.client.run(dispose)

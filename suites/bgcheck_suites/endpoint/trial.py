@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -147,6 +148,7 @@ class Trial:
         self.session = session
         self.bgtasks: Any = None
         self.client: Any = None
+        self.threads = frozenset(threading.enumerate())
 
     @property
     def functions(self) -> list[Any]:
