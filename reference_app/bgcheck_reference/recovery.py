@@ -30,6 +30,7 @@ def policy_of(settings: Settings) -> RetryPolicy:
 async def recovering(app: FastAPI) -> AsyncIterator[None]:
     """Take up unfinished jobs while the block runs; at its end, give back those at work."""
     async with anyio.create_task_group() as group:
+        await _look(app, group)  # before the first request, which then finds no look under way
         group.start_soon(_sweep, app, group)
         yield
         group.cancel_scope.cancel()
@@ -38,15 +39,17 @@ async def recovering(app: FastAPI) -> AsyncIterator[None]:
 async def _sweep(app: FastAPI, group: TaskGroup) -> None:
     seconds = app.state.settings.job_sweep_seconds
     while True:
-        try:
-            await _take_up(app, group)
-        except Exception:
-            logger.exception("Could not look for unfinished jobs")
         await anyio.sleep(seconds)
+        await _look(app, group)
 
 
-async def _take_up(app: FastAPI, group: TaskGroup) -> None:
-    for job_id in await due_jobs(_sessions(app)):
+async def _look(app: FastAPI, group: TaskGroup) -> None:
+    try:
+        due = await due_jobs(_sessions(app))
+    except Exception:
+        logger.exception("Could not look for unfinished jobs")
+        return
+    for job_id in due:
         logger.info("Taking up job %s", job_id)
         group.start_soon(_run, app, job_id)
 
