@@ -252,7 +252,7 @@ def test_exit(observe):
     assert code == 1
     result = outcome(run, "BGF-DEPS-04")
     assert (result.status, result.observed, result.level) == ("fail", "never", None)
-    assert result.message == "The recorded expectation is stale."
+    assert result.message.startswith("The recorded expectation is stale. ")
 
 
 def test_the_environment_of_the_user_does_not_reach_the_suite(suite, monkeypatch):
