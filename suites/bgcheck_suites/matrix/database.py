@@ -115,6 +115,8 @@ def _tells(observation: Observation) -> bool:
 
 def _explain(id_: str, cells: Sequence[Cell]) -> tuple[str, tuple[Range, ...]]:
     """Return the package with the fewest change points whose versions explain the values."""
+    if not cells:
+        return "", ()
     if len({cell.observations[id_].value for cell in cells}) == 1:
         return "", (_range("", "", None, id_, cells),)
     found = [(package, _ranges(package, id_, cells)) for package in PACKAGES]
