@@ -110,11 +110,7 @@ def _came_with(grid: Grid, package: str, version: str) -> str:
 
 def unexplained(grid: Grid) -> Sequence[Line]:
     """Return the lines whose differing values no single package explains."""
-    return [
-        line
-        for line in grid.lines
-        if line.changing and not line.record.explained and not line.record.unstable
-    ]
+    return [line for line in grid.lines if line.changing and not line.record.explained]
 
 
 def count(grid: Grid) -> Counts:

@@ -58,7 +58,7 @@ def arrange(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
     ]
     columns = list({column.name: column for column in reversed(measured)}.values())
     plain = [column for column in columns if not _owner(column)]
-    main = _one_a_release(plain)
+    main = _series(plain)
     rest = [column for column in plain if column not in main]
     found = [_group("FastAPI", "fastapi", main)]
     found += [
@@ -80,10 +80,15 @@ def _group(title: str, package: str, columns: Sequence[Column]) -> Group:
     return Group(title, package, tuple(sorted(columns, key=lambda c: (c.version(package), c.name))))
 
 
-def _one_a_release(columns: Sequence[Column]) -> list[Column]:
-    """Return a column for each release of FastAPI, on the Python that most have."""
+def _series(columns: Sequence[Column]) -> list[Column]:
+    """Return one column a release of FastAPI: those of the Python that most columns have.
+
+    Other Pythons join where they measured other releases only, so that there is a series at all.
+    """
     common = Counter(column.python for column in columns)
-    best: dict[str, Column] = {}
-    for column in sorted(columns, key=lambda c: (common[c.python], c.version("python"))):
-        best[column.stack["fastapi"]] = column
-    return list(best.values())
+    releases: dict[str, Column] = {}
+    for python in sorted(common, key=lambda p: (common[p], Version(p)), reverse=True):
+        own = {column.stack["fastapi"]: column for column in columns if column.python == python}
+        if not own.keys() & releases.keys():
+            releases |= own
+    return list(releases.values())

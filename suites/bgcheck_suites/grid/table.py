@@ -26,26 +26,29 @@ class NothingMeasuredError(ValueError):
 
 @dataclass(frozen=True)
 class Bar:
-    """One value in neighbouring columns of a group; `changed` says that it was another before."""
+    """One value in neighbouring columns of a group; `changed` where it was another before."""
 
     value: str
     sign: str
     kind: str
     span: int
     changed: bool
-    first: bool
 
 
 @dataclass(frozen=True)
 class Line:
-    """One probe."""
+    """One probe.
+
+    `bars` are by group; `code` has one sign a column, the same for the same value; `where` names
+    the versions that have each value, none for a value of all.
+    """
 
     id: str
     row: Row | None
     record: Record
-    bars: tuple[Bar, ...]
+    bars: tuple[tuple[Bar, ...], ...]
     code: str
-    cells_of: Mapping[str, Sequence[str]]
+    where: Mapping[str, str]
 
     @property
     def text(self) -> str:
@@ -59,8 +62,8 @@ class Line:
 
     @property
     def changing(self) -> bool:
-        """Whether cells differ."""
-        return len(set(self.record.values.values())) > 1
+        """Whether cells differ, apart from unstable values and what was not measured."""
+        return not self.record.unstable and len({*self.record.values.values()} - {NOT_MEASURED}) > 1
 
     @property
     def holds(self) -> bool | None:
@@ -96,7 +99,7 @@ class Grid:
         counts = [0] * len(self.columns)
         for line in self.lines:
             place = 0
-            for bar in line.bars:
+            for bar in (bar for bars in line.bars for bar in bars):
                 counts[place] += bar.changed
                 place += bar.span
         return counts
@@ -144,9 +147,24 @@ def _line(record: Record, groups: Sequence[Group]) -> Line:
         id=record.id,
         row=registry().get(record.id),
         record=record,
-        bars=tuple(bar for group in groups for bar in _bars(record, group, distinct)),
-        code="".join(DIGITS[distinct.index(_value(record, name))] for name in names),
-        cells_of={v: [name for name in names if _value(record, name) == v] for v in distinct},
+        bars=tuple(tuple(_bars(record, group, distinct)) for group in groups),
+        code="".join(_digit(distinct, _value(record, name)) for name in names),
+        where={value: _where(record, groups, value) if distinct[1:] else "" for value in distinct},
+    )
+
+
+def _where(record: Record, groups: Sequence[Group], value: str) -> str:
+    """Return the columns that have a value, `FastAPI: 0.105.0, 0.106.0; Starlette: 0.46.2`."""
+    found = {
+        group.title: [
+            column.stack[group.package]
+            for column in group.columns
+            if _value(record, column.name) == value
+        ]
+        for group in groups
+    }
+    return "; ".join(
+        f"{title}: {', '.join(columns)}" for title, columns in found.items() if columns
     )
 
 
@@ -154,18 +172,21 @@ def _value(record: Record, cell: str) -> str:
     return record.values.get(cell, NOT_MEASURED)
 
 
+def _digit(distinct: Sequence[str], value: str) -> str:
+    return "-" if value == NOT_MEASURED else DIGITS[distinct.index(value)]
+
+
 def _bars(record: Record, group: Group, distinct: Sequence[str]) -> Iterator[Bar]:
-    values = [_value(record, column.name) for column in group.columns]
     observed = [value for value in distinct if value not in SIGNS]
-    first = True
-    for value, neighbours in groupby(values):
+    last = ""
+    for value, columns in groupby(_value(record, column.name) for column in group.columns):
         number = observed.index(value) if value in observed else 0
+        differs = bool(last) and value not in (NOT_MEASURED, last)
         yield Bar(
             value=value,
             sign=SIGNS.get(value, chr(ord("A") + number)),
             kind=KINDS.get(value, f"tint{number % TINTS}"),
-            span=len(list(neighbours)),
-            changed=not first,
-            first=first,
+            span=len(list(columns)),
+            changed=differs and not record.unstable,
         )
-        first = False
+        last = last if value == NOT_MEASURED else value

@@ -2,14 +2,15 @@
   const form = document.querySelector("form.filter");
   const rows = [...document.querySelectorAll("tr[data-values]")];
   const chosen = (name) => form.elements[name].value;
-  const differs = (values, before, after) =>
-    before === "" || after === "" || values[before] !== values[after];
-  const fits = (row) => {
-    const values = row.dataset.values;
-    return (chosen("area") === "" || row.parentElement.dataset.area === chosen("area"))
-      && differs(values, chosen("before"), chosen("after"))
-      && (!form.elements.changing.checked || new Set(values).size > 1);
+  const differs = (row, before, after) => {
+    const [old, now] = [row.dataset.values[before], row.dataset.values[after]];
+    return "changing" in row.dataset && old !== "-" && now !== "-" && old !== now;
   };
+  const fits = (row) =>
+    (chosen("area") === "" || row.parentElement.dataset.area === chosen("area"))
+    && (chosen("before") === "" || chosen("after") === ""
+      || differs(row, chosen("before"), chosen("after")))
+    && (!form.elements.changing.checked || "changing" in row.dataset);
   const apply = () => {
     for (const row of rows) row.hidden = !fits(row);
     for (const body of document.querySelectorAll("tbody"))
