@@ -92,10 +92,11 @@ async def due_jobs(session_factory: Sessions) -> Sequence[str]:
     """List the jobs that nobody works on although they could be worked on now."""
     unfinished = Job.state.in_([TaskState.PENDING.value, TaskState.RUNNING.value])
     query = select(Job.id).where(unfinished, Job.due_at <= _now()).order_by(Job.due_at)
+    due: Sequence[str] = ()
     with anyio.CancelScope(shield=True):
         async with session_factory() as db:
-            jobs = (await db.scalars(query)).all()
-    return jobs
+            due = (await db.scalars(query)).all()
+    return due
 
 
 async def reset_job(session_factory: Sessions, job_id: str) -> bool:
@@ -173,7 +174,8 @@ async def _claim(session_factory: Sessions, job_id: str, policy: RetryPolicy) ->
             ):
                 return None
             job = await db.get_one(Job, job_id)
-    return _Claimed(job_id, job.kind, job.payload, job.attempts, claim)
+            return _Claimed(job_id, job.kind, job.payload, job.attempts, claim)
+    return None  # no way here: nothing cancels the scope, but its type says that it may
 
 
 async def _finish(job: _Claimed, session_factory: Sessions, rows: list[Base]) -> None:
@@ -205,6 +207,7 @@ async def _record_failure(
 async def _release(
     job: _Claimed, session_factory: Sessions, state: TaskState, **values: object
 ) -> bool:
+    mine = False
     with anyio.CancelScope(shield=True):
         async with session_factory.begin() as db:
             query = update(Job).where(Job.id == job.job_id, Job.claim == job.claim)

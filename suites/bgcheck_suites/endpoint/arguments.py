@@ -65,7 +65,8 @@ def misfit(value: Any, hint: Any) -> str | None:
             return f"it is {type(value).__name__}"
         has_config = dataclasses.is_dataclass(hint) or hasattr(hint, "model_fields")
         config = None if has_config else ConfigDict(arbitrary_types_allowed=True)
-        adapter: Any = TypeAdapter(hint, config=config)
+        annotation: Any = hint
+        adapter: Any = TypeAdapter(annotation, config=config)
     except Exception:  # a protocol, or a type that pydantic cannot check
         return None
     try:

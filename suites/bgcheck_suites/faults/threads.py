@@ -55,7 +55,8 @@ def _async_only_if(patches: Patches, accepted: Callable[[Any], bool]) -> None:
 
     def init(self: BackgroundTask, func: Any, *args: Any, **kwargs: Any) -> None:
         original(self, func, *args, **kwargs)
-        self.is_async = self.is_async and accepted(func)
+        if not accepted(func):
+            vars(self)["is_async"] = False
 
     patches.set(BackgroundTask, "__init__", init)
 
