@@ -9,7 +9,7 @@ from bgcheck import __version__
 from bgcheck.report.gate import ExitCode
 from bgcheck.report.stack import resolved_stack
 
-from . import baseline, bisect, conform, diff, explain, fixtures, matrix, page, selftest
+from . import baseline, bisect, conform, diff, explain, fixtures, matrix, page, selftest, upgrade
 from .errors import UsageError
 
 
@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     matrix.add_parser(commands)
     bisect.add_parser(commands)
     diff.add_parser(commands)
+    upgrade.add_parser(commands)
     fixtures.add_parser(commands)
     explain.add_parser(commands)
     baseline.add_parser(commands)

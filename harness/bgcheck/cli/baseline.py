@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _results(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     if arguments.results is not None:
-        return _read(arguments.results)
+        return read_lines(arguments.results)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "results.jsonl"
         command = [sys.executable, "-m", "pytest", "--bgcheck=report", "--bgcheck-baseline="]
@@ -80,10 +80,11 @@ def _results(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         )
         if not file.exists():
             raise UsageError(f"pytest ended with exit code {done.returncode} and wrote no results")
-        return _read(file)
+        return read_lines(file)
 
 
-def _read(file: Path) -> list[dict[str, Any]]:
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines; raises UsageError where it is none."""
     try:
         text = file.read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import typing
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bgcheck.instrument.route import effective_route
+from bgcheck.recorder.roles import role_of
 
 _MIDDLEWARE: Final = {
     ("starlette.middleware.base", "BaseHTTPMiddleware"): "base-http-middleware",
@@ -27,7 +29,9 @@ def patterns_around(scope: Mapping[str, Any]) -> frozenset[str]:
     """Return the patterns of the route and of the application that a scope belongs to.
 
     `def-endpoint` or `async-endpoint`, `dependency`, `def-yield-dependency`,
-    `async-yield-dependency`, `function-scope-dependency`, `security-dependency`,
+    `async-yield-dependency`, `session-dependency` or `async-session-dependency` (one that yields
+    such a session), `function-scope-dependency`, `security-dependency`, `uncached-dependency`,
+    `partial-dependency`, `wrapped-dependency`, `contextmanager-dependency`,
     `base-http-middleware`, `gzip-middleware`, `other-middleware`, `file-response`,
     `streaming-response` and `redirect-response` (as the route declares them), `websocket`.
     """
@@ -82,6 +86,9 @@ def _below(dependant: Any) -> Iterator[Any]:
 
 def _of_dependency(dependant: Any) -> Iterator[str]:
     call = dependant.call
+    yield from _of_wrapping(call)
+    if not dependant.use_cache:
+        yield "uncached-dependency"
     while isinstance(call, functools.partial):
         call = call.func
     method = getattr(call, "__call__", None)  # noqa: B004 - that of an object with a call
@@ -89,10 +96,31 @@ def _of_dependency(dependant: Any) -> Iterator[str]:
         yield "async-yield-dependency"
     elif inspect.isgeneratorfunction(call) or inspect.isgeneratorfunction(method):
         yield "def-yield-dependency"
+    role = _role_of_yielded(call if inspect.isfunction(call) else method)
+    if role in ("session-argument", "async-session-argument"):
+        yield role.replace("argument", "dependency")
     if getattr(dependant, "scope", None) == "function":
         yield "function-scope-dependency"
     if _is_security(call) or getattr(dependant, "security_scopes_param_name", None):
         yield "security-dependency"
+
+
+def _of_wrapping(call: Any) -> Iterator[str]:
+    if isinstance(call, functools.partial):
+        yield "partial-dependency"
+    elif hasattr(call, "__wrapped__"):
+        inner = getattr(call, "__globals__", {}).get("__name__")
+        yield "contextmanager-dependency" if inner == "contextlib" else "wrapped-dependency"
+
+
+def _role_of_yielded(func: Any) -> str | None:
+    """Return the role of what a generator function yields, as its annotation says."""
+    try:
+        returned = typing.get_type_hints(func).get("return")
+    except Exception:  # an annotation may name what only a type checker imports
+        return None
+    yielded = next(iter(typing.get_args(returned)), None)
+    return role_of(yielded) if isinstance(yielded, type) else None
 
 
 def _is_security(call: Any) -> bool:

@@ -2,12 +2,15 @@
 
 import functools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import fastapi
 import pytest
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI
 from fastapi.security import HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -15,6 +18,7 @@ from starlette.responses import FileResponse, StreamingResponse
 from starlette.testclient import TestClient
 
 from bgcheck import record
+from bgcheck.instrument.surroundings import patterns_around
 from support.apps import answer, note, starlette_app
 
 
@@ -33,6 +37,19 @@ async def opened_async() -> AsyncIterator[int]:
 class Opens:
     async def __call__(self) -> AsyncIterator[int]:
         yield 1
+
+
+@functools.wraps(plain)
+def wrapped() -> int:
+    return plain()
+
+
+def session() -> Iterator[Session]:
+    yield Session()
+
+
+async def async_session() -> "AsyncIterator[AsyncSession]":
+    yield AsyncSession()
 
 
 def above(inner: int = Depends(opened)) -> int:
@@ -65,13 +82,35 @@ def app_with(dependency: Any = None, **options: Any) -> FastAPI:
         (opened, {"dependency", "def-yield-dependency"}),
         (opened_async, {"dependency", "async-yield-dependency"}),
         (Opens(), {"dependency", "async-yield-dependency"}),
-        (functools.partial(opened), {"dependency", "def-yield-dependency"}),
+        (
+            functools.partial(opened),
+            {"dependency", "def-yield-dependency", "partial-dependency"},
+        ),
+        (wrapped, {"dependency", "wrapped-dependency"}),
+        (session, {"dependency", "def-yield-dependency", "session-dependency"}),
+        (async_session, {"dependency", "async-yield-dependency", "async-session-dependency"}),
         (above, {"dependency", "def-yield-dependency"}),
         (HTTPBearer(auto_error=False), {"dependency", "security-dependency"}),
     ],
 )
 def test_dependencies(dependency, found):
     assert patterns(app_with(dependency)) == {"async-endpoint", *found}
+
+
+def test_a_context_manager_is_a_dependency_that_may_never_work():
+    route = app_with(contextmanager(opened)).routes[-1]
+    found = patterns_around({"type": "http", "route": route})
+    assert found == {"dependency", "contextmanager-dependency"}
+
+
+def test_a_dependency_without_cache():
+    app = FastAPI()
+
+    @app.get("/")
+    def endpoint(tasks: BackgroundTasks, value: int = Depends(plain, use_cache=False)) -> None:
+        tasks.add_task(note)
+
+    assert patterns(app) == {"def-endpoint", "dependency", "uncached-dependency"}
 
 
 def test_a_scope_of_the_function():
