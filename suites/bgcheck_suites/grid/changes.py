@@ -88,24 +88,29 @@ def by_release(grid: Grid) -> Iterator[tuple[str, list[Release]]]:
 
 def _release(grid: Grid, package: str, version: str, points: Sequence[ChangePoint]) -> Release:
     own = tuple(point for point in points if point.since == version)
-    return Release(package, version, own, _came_with(grid, package, version))
+    return Release(package, version, own, _came_with(grid, package, own[0].last, version))
 
 
-def _came_with(grid: Grid, package: str, version: str) -> str:
-    """Return the other versions that differ from the column before, `Starlette 0.27.0 to 0.29.0`.
+def _came_with(grid: Grid, package: str, last: str, since: str) -> str:
+    """Return what else was resolved, `Starlette 0.27.0 to 0.29.0`: it may be what changed values.
 
-    What the resolver took along may be what really changed the values.
+    Only cells of FastAPI leave that to the resolver.
     """
-    for group in grid.groups:
-        for before, after in pairwise(group.columns):
-            if group.package == package and after.stack.get(package) == version:
-                pairs = {p: (before.stack.get(p), after.stack.get(p)) for p in PACKAGES}
-                return ", ".join(
-                    f"{NAMES[p]} {old} to {new}"
-                    for p, (old, new) in pairs.items()
-                    if p != package and old != new
-                )
-    return ""
+    series = [c for group in grid.groups if group.package == "fastapi" for c in group.columns]
+    pairs = (
+        (old, new)
+        for old in series
+        for new in series
+        if (old.stack.get(package), new.stack.get(package), old.python) == (last, since, new.python)
+    )
+    old, new = next(pairs, (None, None))
+    if old is None or new is None or package != "fastapi":
+        return ""
+    return ", ".join(
+        f"{NAMES[p]} {old.stack[p]} to {new.stack[p]}"
+        for p in PACKAGES
+        if p != package and old.stack.get(p) != new.stack.get(p)
+    )
 
 
 def unexplained(grid: Grid) -> Sequence[Line]:

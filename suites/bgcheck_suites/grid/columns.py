@@ -1,7 +1,7 @@
 """The columns of the grid: one a measured cell, in groups along which versions ascend."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +39,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Group:
-    """Columns in which the versions of one package ascend, so that neighbours are compared."""
+    """Columns in which the versions of one package ascend, so that neighbours are compared.
+
+    `title` says what else they have in common; `short` fits above a few narrow columns.
+    """
 
     title: str
+    short: str
     package: str
     columns: tuple[Column, ...]
 
@@ -60,15 +64,12 @@ def arrange(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
     plain = [column for column in columns if not _owner(column)]
     main = _series(plain)
     rest = [column for column in plain if column not in main]
-    found = [_group("FastAPI", "fastapi", main)]
-    found += [
-        _group(NAMES[package], package, [c for c in columns if _owner(c) == package])
-        for package in OWN
-    ]
-    found += [
-        _group(f"Python {python}", "fastapi", [c for c in rest if c.python == python])
-        for python in sorted({column.python for column in rest}, key=Version)
-    ]
+    found = [_group("FastAPI", "FastAPI", "fastapi", main)]
+    for package in OWN:
+        found += _same_fastapi(package, [c for c in columns if _owner(c) == package])
+    for python in sorted({column.python for column in rest}, key=Version):
+        own = [column for column in rest if column.python == python]
+        found.append(_group(f"Python {python}", f"Python {python}", "fastapi", own))
     return [group for group in found if group.columns]
 
 
@@ -76,8 +77,18 @@ def _owner(column: Column) -> str:
     return next((package for package in OWN if column.wanted.get(package)), "")
 
 
-def _group(title: str, package: str, columns: Sequence[Column]) -> Group:
-    return Group(title, package, tuple(sorted(columns, key=lambda c: (c.version(package), c.name))))
+def _same_fastapi(package: str, columns: Sequence[Column]) -> Iterator[Group]:
+    """Yield groups of columns that differ in one package, and not in FastAPI or Python."""
+    fixed = {(c.version("fastapi"), Version(c.python)) for c in columns}
+    for fastapi, python in sorted(fixed):
+        own = [c for c in columns if (c.version("fastapi"), Version(c.python)) == (fastapi, python)]
+        title = f"{NAMES[package]} with FastAPI {fastapi} on Python {python}"
+        yield _group(title, NAMES[package], package, own)
+
+
+def _group(title: str, short: str, package: str, columns: Sequence[Column]) -> Group:
+    ordered = sorted(columns, key=lambda c: (c.version(package), c.name))
+    return Group(title, short, package, tuple(ordered))
 
 
 def _series(columns: Sequence[Column]) -> list[Column]:

@@ -57,7 +57,21 @@ def test_versions_ascend_as_versions():
 def test_a_cell_that_asked_for_starlette_is_in_a_group_of_its_own():
     asked = {"starlette": "0.41.0"}
     cells = [cell("0.116.0", starlette="0.41.0", wanted=asked), cell("0.115.0")]
-    assert titles(*cells) == {"FastAPI": ["0.115.0"], "Starlette": ["0.41.0"]}
+    assert titles(*cells) == {
+        "FastAPI": ["0.115.0"],
+        "Starlette with FastAPI 0.116.0 on Python 3.13": ["0.41.0"],
+    }
+
+
+def test_cells_of_starlette_are_compared_with_those_of_the_same_fastapi():
+    cells = [
+        cell(fastapi, starlette=version, wanted={"starlette": version})
+        for fastapi, version in (("0.108.0", "0.31.1"), ("0.133.1", "0.40.0"), ("0.108.0", "0.4"))
+    ]
+    assert titles(*cells) == {
+        "Starlette with FastAPI 0.108.0 on Python 3.13": ["0.4", "0.31.1"],
+        "Starlette with FastAPI 0.133.1 on Python 3.13": ["0.40.0"],
+    }
 
 
 def test_another_python_with_the_same_releases_is_a_group():
