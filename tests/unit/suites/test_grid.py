@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from bgcheck.report.results import Result, Run
+from bgcheck_suites.answers.changes import compare
+from bgcheck_suites.answers.sides import find_side
 from bgcheck_suites.grid.badge import badge
 from bgcheck_suites.grid.changes import by_release, count, unexplained
 from bgcheck_suites.grid.columns import arrange
-from bgcheck_suites.grid.table import Grid, NothingMeasuredError, make_grid
+from bgcheck_suites.grid.table import Grid, NothingMeasuredError, grid_of_database, make_grid
 from bgcheck_suites.matrix.cells import Cell, Observation, cell_name
-from bgcheck_suites.matrix.database import derive, listed
+from bgcheck_suites.matrix.database import SHIPPED, derive, listed
 from bgcheck_suites.values import DOES_NOT_HOLD, HOLDS, NOT_APPLICABLE, NOT_MEASURED
 
 Values = dict[str, Any]
@@ -126,6 +128,14 @@ def test_groups_are_not_compared_with_each_other():
     found = grid(*cells, other)
     assert found.moving == [0, 1, 0]
     assert [line.id for line in unexplained(found)] == ["BGF-DEPS-04"]
+
+
+def test_the_columns_of_the_shipped_database_differ_where_diff_says_so():
+    found = grid_of_database(SHIPPED)
+    names = [column.name for column in found.columns]
+    sides = [find_side(column) for column in (names[0], names[-1])]
+    changed = {change.id for change in compare(*sides).changes}
+    assert {line.id for line in found.lines if line.code[0] != line.code[-1]} == changed
 
 
 @pytest.mark.parametrize(
