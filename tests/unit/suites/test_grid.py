@@ -6,7 +6,7 @@ import pytest
 
 from bgcheck.report.results import Result, Run
 from bgcheck_suites.answers.changes import compare
-from bgcheck_suites.answers.sides import find_side
+from bgcheck_suites.answers.sides import find_sides
 from bgcheck_suites.grid.badge import badge
 from bgcheck_suites.grid.changes import by_release, count, unexplained
 from bgcheck_suites.grid.columns import arrange
@@ -133,7 +133,7 @@ def test_groups_are_not_compared_with_each_other():
 def test_the_columns_of_the_shipped_database_differ_where_diff_says_so():
     found = grid_of_database(SHIPPED)
     names = [column.name for column in found.columns]
-    sides = [find_side(column) for column in (names[0], names[-1])]
+    sides = find_sides(names[0], names[-1])
     changed = {change.id for change in compare(*sides).changes}
     assert {line.id for line in found.lines if line.code[0] != line.code[-1]} == changed
 
