@@ -10,6 +10,7 @@ import pytest
 
 from bgcheck.report.results import SEVERITY, Result, Status, worst, write_line, write_result
 
+from .answers.expectations import EXPECTATIONS, read_expectations
 from .marks import place_of, requirement_id
 from .preconditions import broken
 from .registry import registry
@@ -27,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--conform-select", action="append", default=[], help="prefix of an id")
     group.addoption("--conform-plant", help="plant this fault in the framework")
     group.addoption("--conform-perturb", type=int, default=0, help="disturb the run by this seed")
+    group.addoption("--conform-expectations", type=Path, help="what is known to fail")
     group.addoption("--conform-record", action="store_true", help="compare with no database")
 
 
@@ -40,6 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # A fault lets probes wait in vain; on a healthy stack none waits so long.
         events.LIMIT = LIMIT_OF_A_PLANTED_RUN
         config.add_cleanup(plant(fault))
+    expectations: Path | None = config.option.conform_expectations
+    if expectations is not None:
+        config.stash[EXPECTATIONS] = read_expectations(expectations, registry())
     path: Path | None = config.option.conform_results
     if path is not None:
         if config.option.conform_perturb:

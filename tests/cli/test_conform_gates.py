@@ -76,7 +76,9 @@ def listed(tmp_path: Path, suite, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(registry, "DIRECTORY", rows)
     registry.registry.cache_clear()
     patch = (
-        f"import pathlib, bgcheck_suites.registry as r\nr.DIRECTORY = pathlib.Path({str(rows)!r})\n"
+        "import pathlib, bgcheck_suites.testcase, bgcheck_suites.registry as r\n"
+        f"r.DIRECTORY = pathlib.Path({str(rows)!r})\n"
+        "r.registry.cache_clear()\n"
     )
     (tmp_path / "suites" / "conftest.py").write_text(patch + CONFTEST)
     yield suite
@@ -284,3 +286,44 @@ def test_an_earlier_report_is_replaced(suite, tmp_path):
     code, run = suite(ONE + HOLDS.format(number="02"))
     assert code == 0
     assert len(run.results) == 2
+
+
+EXPECTED = """
+[[BGF-ORDER-02]]
+when = "python >= 3"
+reason = "A known bug."
+link = "issue 7"
+"""
+
+
+@pytest.fixture
+def expected(suite, tmp_path, monkeypatch):
+    """Have the project of the user list the second requirement as a known failure."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "expectations.toml").write_text(EXPECTED)
+    return suite
+
+
+def test_a_failure_that_the_project_expects(expected):
+    code, run = expected(ONE + BODY.format(body="assert False, 'Both at once.'"))
+    assert code == 0
+    assert outcome(run).status == "expected-fail"
+    assert outcome(run).message == "Both at once. A known bug. (issue 7)"
+
+
+def test_an_expected_failure_that_holds_fails(expected):
+    code, run = expected(ONE + HOLDS.format(number="02"))
+    assert code == 1
+    assert outcome(run).status == "unexpected-pass"
+    assert outcome(run).message == (
+        "It holds, but is listed as failing on python >= 3: A known bug. (issue 7)"
+    )
+
+
+def test_an_expectation_about_no_known_stack_is_a_usage_error(expected, tmp_path, capsys):
+    other = tmp_path / "other.toml"
+    other.write_text(EXPECTED.replace("python >= 3", "fastapi >= 0.900"))
+    with pytest.raises(SystemExit) as exit_:
+        main(["conform", "--expectations", str(other), "--select", "BGF-ORDER-02"])
+    assert exit_.value.code == 3
+    assert "BGF-ORDER-02: no known stack satisfies 'fastapi >= 0.900'" in capsys.readouterr().err

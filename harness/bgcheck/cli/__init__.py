@@ -9,7 +9,19 @@ from bgcheck import __version__
 from bgcheck.report.gate import ExitCode
 from bgcheck.report.stack import resolved_stack
 
-from . import baseline, bisect, conform, diff, explain, fixtures, matrix, page, selftest, upgrade
+from . import (
+    baseline,
+    bisect,
+    conform,
+    diff,
+    expect,
+    explain,
+    fixtures,
+    matrix,
+    page,
+    selftest,
+    upgrade,
+)
 from .errors import UsageError
 
 
@@ -45,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     bisect.add_parser(commands)
     diff.add_parser(commands)
     upgrade.add_parser(commands)
+    expect.add_parser(commands)
     fixtures.add_parser(commands)
     explain.add_parser(commands)
     baseline.add_parser(commands)

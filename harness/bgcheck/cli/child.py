@@ -44,6 +44,7 @@ class SuiteRun:
     plugins: Sequence[str] = ()
     perturb: int = 0
     record: bool = False
+    expectations: Path | None = None
 
     def command(self) -> list[str]:
         """Return the command line: pytest with nothing but what the suite itself needs."""
@@ -59,6 +60,8 @@ class SuiteRun:
             options += ["--conform-perturb", str(self.perturb)]
         if self.record:
             options += ["--conform-record"]
+        if self.expectations:
+            options += ["--conform-expectations", str(self.expectations)]
         return [
             *(sys.executable, "-m", "pytest", "-c", str(self.directory / "conform.ini")),
             *("--rootdir", str(self.directory), "--continue-on-collection-errors"),

@@ -11,12 +11,13 @@ from bgcheck.report.gate import Gate, decide
 from bgcheck.report.results import Run, read_run, write_line
 from bgcheck.report.stack import resolved_stack
 
-from . import contract
+from . import contract, expect
 from .child import Child, SuiteRun, follow
 from .errors import UsageError, need
 
 if TYPE_CHECKING:
     from bgcheck.report.table import Screen
+    from bgcheck_suites.answers.expectations import Expectations
     from bgcheck_suites.registry import Row
 
 SUITES = ("framework", "reference", "contract")
@@ -96,6 +97,7 @@ def add_parser(commands: Any) -> None:
         help="only record what behaviours do, without the measured database's expectations",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="show each result as it comes")
+    expect.add_expectations(parser)
     contract.add_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -103,8 +105,9 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the selected suites, write the report, and return the exit code."""
     need("conform", "suites", "rich", "jinja2", "packaging")
+    arguments.expectations, listed = expect.expected(arguments.expectations)
     if arguments.app or arguments.request:
-        return _run_contract(arguments)
+        return _run_contract(arguments, listed)
     rows = _selected(arguments)
     for suite in {row.suite for row in rows.values()}:
         need(f"conform --suite {suite}", "suites", *NEEDS[suite])
@@ -121,12 +124,12 @@ def run(arguments: argparse.Namespace) -> int:
     return gate.code
 
 
-def _run_contract(arguments: argparse.Namespace) -> int:
+def _run_contract(arguments: argparse.Namespace, listed: "Expectations") -> int:
     """Verify one endpoint in this process, write the report, and return the exit code."""
     from bgcheck.report.table import Screen
 
     directory = _prepared(arguments.report_dir)
-    outcome, gate = contract.run(arguments, directory)
+    outcome, gate = contract.run(arguments, directory, listed)
     _write_report(outcome, gate, directory)
     Screen(verbose=arguments.verbose).show(outcome, gate, directory)
     return gate.code
@@ -208,6 +211,7 @@ def _plan(suite: str, arguments: argparse.Namespace, directory: Path) -> SuiteRu
         fault=arguments.plant,
         perturb=arguments.perturb,
         record=arguments.record,
+        expectations=arguments.expectations,
         # The framework is measured raw: only the suite of an app has bgcheck's own plugin.
         plugins=() if suite == "framework" else ("bgcheck.plugin",),
     )

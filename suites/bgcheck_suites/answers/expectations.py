@@ -1,0 +1,111 @@
+"""`expectations.toml`: what a project knows not to hold, on which versions, and why.
+
+[[BGF-RESP-30]]
+when = "fastapi >= 0.106, < 0.118"
+reason = "We serve no ranges."
+link = "https://example.org/issues/7"
+"""
+
+import difflib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bgcheck_suites.registry import Expectation, RegistryError, Row
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pyright: ignore[reportMissingImports] - pytest brings it
+
+DEFAULT = "expectations.toml"
+KEYS = ("when", "reason", "link")
+
+Expectations = Mapping[str, tuple[Expectation, ...]]
+"""The listed failures, by the id of the requirement."""
+
+Stack = Mapping[str, str]
+"""Versions by package."""
+
+EXPECTATIONS = pytest.StashKey[Expectations]()
+"""Where a run under pytest keeps the expectations of the project."""
+
+
+class ExpectationsError(ValueError):
+    """A file of expectations that cannot be used."""
+
+
+def read_expectations(file: Path, rows: Mapping[str, Row]) -> Expectations:
+    """Read a file.
+
+    Raises:
+        ExpectationsError: it cannot be read, names an unknown id, or an entry lacks something.
+    """
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExpectationsError(f"cannot read {file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ExpectationsError(f"{file} is no TOML: {error}") from None
+    return {id_: tuple(_entries(f"{file}: {id_}", id_, found, rows)) for id_, found in data.items()}
+
+
+def _entries(place: str, id_: str, found: Any, rows: Mapping[str, Row]) -> Iterable[Expectation]:
+    if id_ not in rows:
+        near = difflib.get_close_matches(id_, rows, n=3)
+        hint = f"; there are {', '.join(near)}" if near else ""
+        raise ExpectationsError(f"{place} is no requirement{hint}")
+    if not isinstance(found, list):
+        raise ExpectationsError(f"{place}: write a table in double brackets: [[{id_}]]")
+    for entry in found:
+        yield _entry(place, entry)
+
+
+def _entry(place: str, entry: Any) -> Expectation:
+    keys = set(entry) if isinstance(entry, dict) else set()
+    unknown = sorted(keys - set(KEYS))
+    if unknown:
+        raise ExpectationsError(f"{place}: unknown key {unknown[0]!r}; there are {', '.join(KEYS)}")
+    for key in KEYS:
+        if key not in keys or not isinstance(entry[key], str) or not entry[key].strip():
+            raise ExpectationsError(f"{place}: {key!r} is missing; each entry needs {_NEEDED}")
+    expectation = Expectation(**entry)
+    try:
+        expectation.holds({})
+    except RegistryError as error:
+        raise ExpectationsError(f"{place}: {error}") from None
+    return expectation
+
+
+_NEEDED = "a condition, a reason and a link"
+
+
+def check_conditions(file: Path, expectations: Expectations, stacks: Iterable[Stack]) -> None:
+    """Refuse a condition that nothing satisfies.
+
+    Args:
+        file: where the expectations are from.
+        expectations: what it says.
+        stacks: the versions that are known.
+
+    Raises:
+        ExpectationsError: a condition holds on none of the stacks.
+    """
+    known = list(stacks)
+    for id_, entries in expectations.items():
+        for entry in entries:
+            if not any(entry.holds(stack) for stack in known):
+                raise ExpectationsError(
+                    f"{file}: {id_}: no known stack satisfies {entry.when!r}: not this one, nor "
+                    f"any of the {len(known) - 1} measured ones; correct it, or delete the entry"
+                )
+
+
+def expecting(row: Row, expectations: Expectations) -> Row:
+    """Return a row with the failures that a project expects, before those that it has itself."""
+    listed = expectations.get(row.id, ())
+    return replace(row, expected_fail=(*listed, *row.expected_fail)) if listed else row
