@@ -72,7 +72,7 @@ def test_the_command_starts_without_framework_and_report_libraries():
         (
             ["conform", "--plant", "nothing"],
             "bgcheck: error: no fault is called 'nothing'; there are:\n"
-            "  task-before-response: the background runs before the response is sent\n",
+            "  arguments-copied: arguments are deep copies\n",
         ),
     ],
 )

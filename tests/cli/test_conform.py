@@ -52,8 +52,10 @@ def test_one_suite_alone(tmp_path):
     assert {result.suite for result in run.results} == {"framework"}
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
-def test_a_planted_fault_is_found_by_what_it_names(tmp_path, fault):
+# All of them are planted by `bgcheck selftest`, which CI runs.
+@pytest.mark.parametrize("name", ["task-before-response", "runs-twice", "arguments-copied"])
+def test_a_planted_fault_is_found_by_what_it_names(tmp_path, name):
+    fault = FAULTS[name]
     options = [word for id_ in fault.kills for word in ("--select", id_)]
     done, run = conform(tmp_path, "--plant", fault.name, *options)
     assert done.returncode == 1, done.stdout
