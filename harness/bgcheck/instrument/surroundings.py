@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import typing
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bgcheck.instrument.route import effective_route
+from bgcheck.recorder.identity import IdentityMap
 from bgcheck.recorder.roles import role_of
 
 _MIDDLEWARE: Final = {
@@ -22,7 +24,8 @@ _RESPONSES: Final = {
     ("starlette.responses", "RedirectResponse"): "redirect-response",
 }
 
-_known: weakref.WeakKeyDictionary[Any, frozenset[str]] = weakref.WeakKeyDictionary()
+_known: IdentityMap[tuple[weakref.ref[Any], frozenset[str]]] = IdentityMap()
+"""The patterns by route, and the application that they were read for."""
 
 
 def patterns_around(scope: Mapping[str, Any]) -> frozenset[str]:
@@ -35,24 +38,22 @@ def patterns_around(scope: Mapping[str, Any]) -> frozenset[str]:
     `base-http-middleware`, `gzip-middleware`, `other-middleware`, `file-response`,
     `streaming-response` and `redirect-response` (as the route declares them), `websocket`.
     """
-    route = effective_route(scope) or scope.get("route")
-    found = {*_of_endpoint(scope.get("endpoint")), *_once(route, _of_route)}
-    found |= _once(scope.get("app"), _of_app)
+    route, app = effective_route(scope) or scope.get("route"), scope.get("app")
+    known = _known.get(route)
+    if known is not None and known[0]() is app:
+        return known[1]
+    found = frozenset(_read(scope, route, app))
+    with contextlib.suppress(TypeError):  # one of them takes no weak reference
+        _known[route] = (weakref.ref(app), found)
+    return found
+
+
+def _read(scope: Mapping[str, Any], route: Any, app: Any) -> Iterator[str]:
+    yield from _of_endpoint(scope.get("endpoint"))
+    yield from _of_route(route)
+    yield from _of_app(app)
     if scope.get("type") == "websocket":
-        found.add("websocket")
-    return frozenset(found)
-
-
-def _once(thing: Any, read: Any) -> frozenset[str]:
-    if thing is None:
-        return frozenset()
-    try:
-        return _known[thing]
-    except KeyError:
-        found = _known[thing] = frozenset(read(thing))
-        return found
-    except TypeError:  # it can be referenced by no weak reference, or has no hash
-        return frozenset(read(thing))
+        yield "websocket"
 
 
 def _of_endpoint(endpoint: Any) -> Iterator[str]:

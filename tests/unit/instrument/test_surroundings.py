@@ -173,3 +173,12 @@ async def pass_on(request: Any, call_next: Any) -> Any:
 
 def test_a_plain_starlette_route_shows_its_endpoint():
     assert patterns(starlette_app(lambda: answer(note))) == {"async-endpoint"}
+
+
+def test_a_route_of_two_apps_is_read_for_each():
+    first, second = app_with(), FastAPI()
+    second.router.routes.extend(first.routes)
+    second.add_middleware(GZipMiddleware)
+    assert patterns(first) == {"async-endpoint"}
+    assert patterns(second) == {"async-endpoint", "gzip-middleware"}
+    assert patterns(first) == {"async-endpoint"}
