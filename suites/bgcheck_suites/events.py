@@ -45,9 +45,14 @@ class Event:
 
 
 class Log:
-    """A thread-safe list of events, and the checks on their order."""
+    """A thread-safe list of events, and the checks on their order.
+
+    `of_server` says that a server in a thread of its own takes part: events that do not wait for
+    each other may come in another order the next time.
+    """
 
     def __init__(self) -> None:
+        self.of_server = False
         self._numbers = itertools.count(1)
         self._events: list[Event] = []
         self._changed = threading.Condition()

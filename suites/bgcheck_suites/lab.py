@@ -214,6 +214,7 @@ class OnServer:
     def __init__(self, log: Log, server: Server) -> None:
         self.log = log
         self.server = server
+        log.of_server = True
         self._connections: list[Connection] = []
 
     def connect(self) -> Connection:
