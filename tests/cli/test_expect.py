@@ -138,3 +138,12 @@ def test_a_file_with_an_unknown_id_is_a_usage_error(project, capsys):
         expect(run_of("0.110.0", order_01="fail"), *WHY)
     assert exit_.value.code == 3
     assert "expectations.toml: BGF-ORDER-99 is no requirement; there are" in capsys.readouterr().err
+
+
+def test_an_entry_that_no_run_is_about_stays_beside_one_that_changes(project):
+    elsewhere = NEW.replace("fastapi >= 0.106.0, < 0.118.0", "python < 3.11")
+    Path("expectations.toml").write_text(f"{elsewhere}\n{NEW}")
+    runs = [run_of("0.110.0", order_01="fail"), run_of("0.117.0", order_01="pass")]
+    assert expect(*runs) == 0
+    changed = NEW.replace(">= 0.106.0, < 0.118.0", "< 0.117.0")
+    assert Path("expectations.toml").read_text() == f"{elsewhere}\n{changed}"
