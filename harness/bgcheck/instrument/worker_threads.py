@@ -29,7 +29,7 @@ def install() -> None:
     global _users
     _users += 1
     if _users == 1:
-        _hooks.install({"anyio.to_thread": lambda module: _patch(module)})
+        _hooks.install({"anyio.to_thread": _patch})
 
 
 def uninstall() -> None:
