@@ -16,6 +16,8 @@ tempfile.tempdir = os.getcwd()
 
 def remove(path):
     os.remove(path)
+def look(path):
+    assert os.path.exists(path)
 def tidy(paths):
     for path in paths["left"]:
         os.remove(path)
@@ -36,6 +38,10 @@ SILENT = {
     "a library makes it": "shutil.copyfile(__file__, 'copy')",
     "handed to another task": (
         "number, path = tempfile.mkstemp(); os.close(number); handed.add_task(remove, path)"
+    ),
+    "handed over as an equal name": (
+        "number, path = tempfile.mkstemp(); os.close(number)\n"
+        "handed.add_task(look, ''.join(list(path)))"
     ),
     "handed over in a dict": (
         "number, path = tempfile.mkstemp(); os.close(number)\n"

@@ -55,6 +55,13 @@ def test_the_package_that_alone_explains_the_values():
     assert record.value_for(stack("0.120.0", "0.50.0")) == "new"
 
 
+def test_of_two_packages_the_one_with_fewer_changes_explains_the_values():
+    record = values(
+        ("old", "0.100.0", "0.40.0"), ("new", "0.110.0", "0.48.0"), ("old", "0.120.0", "0.40.0")
+    )
+    assert (record.package, len(record.ranges)) == ("starlette", 2)
+
+
 def test_python_counts_by_its_minor_version():
     record = values(
         ("no", "0.120.0", "0.40.0", "3.10.13"),
