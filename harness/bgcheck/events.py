@@ -155,6 +155,17 @@ class BodyRead:
 
 
 @dataclass(slots=True, eq=False)
+class ValueReturned:
+    """An endpoint has returned what becomes the content of a response.
+
+    `value` is alive only while the event is handled.
+    """
+
+    request: RequestInfo
+    value: object
+
+
+@dataclass(slots=True, eq=False)
 class BlockingCall:
     """A call that blocks its thread is about to be made while a task is under way in it.
 
@@ -366,6 +377,7 @@ Event = (
     | TaskWaits
     | FileUsed
     | BodyRead
+    | ValueReturned
     | RecordLogged
     | OutputCaptured
     | ContextLost

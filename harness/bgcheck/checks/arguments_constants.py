@@ -9,18 +9,27 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from bgcheck.checks.arguments_live import changes_by, data_of, is_service, leads_to, state_at_start
+from bgcheck.checks.arguments_live import (
+    changes_by,
+    data_in,
+    data_of,
+    has_objects,
+    is_service,
+    leads_to,
+    state_at_start,
+)
 from bgcheck.checks.arguments_shared import evidence_of
 from bgcheck.checks.base import Check, Finding
-from bgcheck.checks.reach import user_modules
+from bgcheck.checks.reach import is_shared, user_modules
 from bgcheck.checks.source import called_name, nodes_in_functions, tree_of
 from bgcheck.recorder.contents import reader_of
+from bgcheck.recorder.record import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bgcheck.checks.base import Default
-    from bgcheck.events import TaskFinished, TaskSettled, TaskStarted
+    from bgcheck.events import TaskFinished, TaskSettled, TaskStarted, ValueReturned
     from bgcheck.recorder.record import ScheduledTask
     from bgcheck.recorder.state import Change
 
@@ -46,24 +55,35 @@ class _Name:
 
 
 class MutatedByTask(Check):
-    """A task changed a module's constant, or a cached object, that it was given."""
+    """A task changed a module's constant, a cached or a returned object, that it was given."""
 
     code = "BG302"
     name = "mutated-by-task"
     default: ClassVar[Default] = "W"
     summary = "A task changed an argument that others still see: a constant or a cached object."
     way_out = "Pass a copy, or have the task make one before it changes anything."
+    opt_in_instruments: ClassVar[tuple[str, ...]] = ("returned",)
 
     def __init__(self) -> None:
         self._suspects: weakref.WeakKeyDictionary[
             ScheduledTask, list[tuple[Change, tuple[_Name, ...]]]
         ] = weakref.WeakKeyDictionary()
+        self._returned: weakref.WeakKeyDictionary[ScheduledTask, frozenset[int]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def on_value_returned(self, event: ValueReturned) -> None:
+        """Note what the waiting tasks have of it: these objects live as long as the tasks do."""
+        returned = frozenset(map(id, data_in(event.value)))
+        for task in event.request.tasks:
+            if returned and task.outcome in UNFINISHED and has_objects(task):
+                self._returned[task] = returned.intersection(data_of(task))
 
     def on_task_started(self, event: TaskStarted) -> None:
         """Note the state of the arguments."""
         state_at_start(event.task)
 
-    def on_task_finished(self, event: TaskFinished) -> None:
+    def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Note what changed, and which names of modules lead to it."""
         task = event.task
         if task.call is None or task.call.constant:
@@ -77,6 +97,29 @@ class MutatedByTask(Check):
         ]
         if suspects:
             self._suspects[task] = suspects
+        elif found:
+            yield from self._judge_returned(task, found, data)
+
+    def _judge_returned(
+        self, task: ScheduledTask, found: list[Change], data: dict[int, Any]
+    ) -> Iterator[Finding]:
+        """Tell of changes in what the endpoint returned, unless it is part of a store."""
+        returned = self._returned.get(task, ())
+        changes = [
+            change
+            for change in found
+            if change.holder in returned
+            and change.holder in data
+            and not is_shared(data[change.holder], task.request)
+        ]
+        if changes:
+            yield self.found(
+                f"{task.name} changed {changes[0].path}, which is part of what the endpoint "
+                "returned: the client has it without the change.",
+                evidence_of(changes, "before", "after"),
+                task=task,
+                default="O",
+            )
 
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Leave out stores, as the sources of the modules tell them."""

@@ -168,9 +168,14 @@ def data_of(task: ScheduledTask) -> dict[int, Any]:
     return {id(value): value for _, value in objects_of(task, data=True)}
 
 
+def data_in(value: object) -> Iterator[object]:
+    """Yield a value and the data that it holds, but for constants."""
+    return (each for _, each in _Walk(data=True).into(value, ""))
+
+
 def leads_to(value: object, wanted: object) -> bool:
     """Whether data holds an object, or is it."""
-    return any(each is wanted for _, each in _Walk(data=True).into(value, ""))
+    return any(each is wanted for each in data_in(value))
 
 
 def is_service(kind: type) -> bool:

@@ -102,6 +102,8 @@ class Check:
         way_out: what to do about it, in one sentence.
         instruments: modules of `bgcheck.instrument` that it needs, besides the tasks and requests:
             each has `install()` and `uninstall()`.
+        opt_in_instruments: those that only its opt-in part needs.
+        selected: select names it, and does not only leave it on: its opt-in part is on too.
     """
 
     code: ClassVar[str]
@@ -110,6 +112,8 @@ class Check:
     summary: ClassVar[str]
     way_out: ClassVar[str]
     instruments: ClassVar[tuple[str, ...]] = ()
+    opt_in_instruments: ClassVar[tuple[str, ...]] = ()
+    selected: bool = False
 
     @classmethod
     def unsupported(cls) -> str | None:
@@ -130,6 +134,7 @@ class Check:
         site: Site | None = None,
         way_out: str | None = None,
         covers: Sequence[ScheduledTask] = (),
+        default: Default | None = None,
     ) -> Finding:
         """Make a finding.
 
@@ -141,12 +146,13 @@ class Check:
             site: the place, where no task is or another place counts.
             way_out: what to do, if another than the check's own.
             covers: tasks whose failure this finding explains, so that BG201 need not.
+            default: `O` for what only the check's opt-in part finds.
         """
         request = request or (task.request if task is not None else None)
         return Finding(
             code=self.code,
             name=self.name,
-            default=self.default,
+            default=default or self.default,
             message=message,
             evidence=tuple(evidence),
             way_out=way_out or self.way_out,

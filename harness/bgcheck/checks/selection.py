@@ -43,7 +43,11 @@ class Selection:
 
     def fails(self, code: str, default: str) -> bool:
         """Whether a finding fails a test in strict mode: an error, or asked for by select."""
-        return default == "E" or best_match(code, self.select) is not None
+        return default == "E" or self.names(code)
+
+    def names(self, code: str) -> bool:
+        """Whether select names a check, by its code, a prefix or `ALL`."""
+        return best_match(code, self.select) is not None
 
     def checks(self) -> Iterator[type[Check]]:
         """Yield the checks that are on."""

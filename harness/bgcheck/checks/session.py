@@ -18,7 +18,7 @@ from bgcheck.instrument.imports import ImportHooks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bgcheck.checks.base import Finding
+    from bgcheck.checks.base import Check, Finding
     from bgcheck.config import Options
     from bgcheck.coverage.runs import Definitions
     from bgcheck.recorder.record import ScheduledTask, Site
@@ -38,7 +38,7 @@ class CheckSession:
         self.selection: Selection = Selection(options.select, options.ignore)
         self.unsupported: dict[str, str] = {}
         self.engine: Engine = Engine(
-            [check() for check in self.selection.checks() if self._works(check)]
+            [self._made(check) for check in self.selection.checks() if self._works(check)]
         )
         self.definitions: Definitions | None = None
         if options.coverage:
@@ -54,10 +54,19 @@ class CheckSession:
             self.unsupported[check.code] = reason
         return reason is None
 
+    def _made(self, kind: type[Check]) -> Check:
+        check = kind()
+        check.selected = self.selection.names(kind.code)
+        return check
+
     @contextmanager
     def instruments(self) -> Iterator[None]:
         """Turn on what the checks need beyond tasks and requests, for a block."""
-        needed = dict.fromkeys(name for check in self.engine.checks for name in check.instruments)
+        needed = dict.fromkeys(
+            name
+            for check in self.engine.checks
+            for name in check.instruments + (check.opt_in_instruments if check.selected else ())
+        )
         hooks = ImportHooks()
         hooks.install(dict.fromkeys(awaited_modules(self.engine.checks), self._imported))
         with ExitStack() as stack:

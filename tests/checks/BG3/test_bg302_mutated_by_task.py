@@ -1,4 +1,4 @@
-"""BG302: a task changed a constant or a cached object that it was given."""
+"""BG302: a task changed a constant, a cached or a returned object that it was given."""
 
 from __future__ import annotations
 
@@ -147,3 +147,64 @@ async def create(tasks: BackgroundTasks):
 @pytest.mark.parametrize("app", STORES.values(), ids=STORES)
 def test_stores(lab: Lab, app: str) -> None:
     lab.assert_silent(TASKS + app, "POST /orders", "POST /orders")
+
+
+RETURNED = {
+    "a dict": ("order = {'subject': 'Hi'}\ntasks.add_task(put, order)\nreturn order", "x['to']"),
+    "a model": ("mail = Mail(to='b')\ntasks.add_task(rename, mail)\nreturn mail", "x.to"),
+    "a dataclass": (
+        "options = Options(3)\ntasks.add_task(count_down, options)\nreturn options", "x.retries"),
+    "a part of it": (
+        "tags = ['a']\ntasks.add_task(append, tags)\nreturn {'tags': tags}", "x[1]"),
+    "what holds it": (
+        "tags = ['a']\ntasks.add_task(nested, {'tags': tags})\nreturn tags", "x['tags'][1]"),
+    "by a partial": (
+        "order = {'a': 1}\ntasks.add_task(functools.partial(put, order))\nreturn order",
+        "x['to']"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "path"), RETURNED.values(), ids=RETURNED)
+def test_returned(lab: Lab, body: str, path: str) -> None:
+    finding = lab.assert_found("BG302", TASKS + endpoint(body), "POST /orders")
+    assert (finding["level"], finding["evidence"][0][0]) == ("opt-in", path)
+
+
+def test_message_of_a_returned_object(lab: Lab) -> None:
+    finding = lab.assert_found("BG302", TASKS + endpoint(RETURNED["a dict"][0]), "POST /orders")
+    assert finding["message"] == (
+        "put changed x['to'], which is part of what the endpoint returned: the client has it "
+        "without the change."
+    )
+
+
+@pytest.mark.parametrize("select", ["BG302", "BG3", "ALL"])
+def test_returned_fails_where_it_is_selected(lab: Lab, select: str) -> None:
+    app = TASKS + endpoint(RETURNED["a dict"][0])
+    outcome = lab.run(app, "POST /orders", select=select, mode="strict")
+    outcome.result.assert_outcomes(failed=1)
+
+
+def test_returned_is_opt_in(lab: Lab) -> None:
+    outcome = lab.run(TASKS + endpoint(RETURNED["a dict"][0]), "POST /orders", select="DEFAULT")
+    assert outcome.findings == []
+    assert outcome.result.ret == pytest.ExitCode.OK
+
+
+NOT_RETURNED = {
+    "a copy returned": "order = {'a': 1}\ntasks.add_task(put, order)\nreturn dict(order)",
+    "a copy given": "order = {'a': 1}\ntasks.add_task(put, dict(order))\nreturn order",
+    "its own copy": "order = {'a': 1}\ntasks.add_task(own_copy, order)\nreturn order",
+    "only read": "order = {'a': 1}\ntasks.add_task(read, order)\nreturn order",
+    "something else": "order = {'a': 1}\ntasks.add_task(put, order)\nreturn {'a': 1}",
+    "a job of a store": (
+        "job = JOBS['a'] = {'state': 'queued'}\ntasks.add_task(state, job)\nreturn job"),
+    "a job of the application": (
+        "job = {'state': 'queued'}\napp.state.jobs = {'a': job}\n"
+        "tasks.add_task(state, job)\nreturn job"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NOT_RETURNED.values(), ids=NOT_RETURNED)
+def test_not_returned(lab: Lab, body: str) -> None:
+    lab.assert_silent(TASKS + "JOBS = {}\n" + endpoint(body), "POST /orders", "POST /orders")
