@@ -50,26 +50,6 @@ def test_it():
         if sys.version_info < (3, 14):  # anyio 3 leaves the policy behind
             asyncio.set_event_loop_policy(None)
 """
-ASYNCIO = """
-def test_it():
-    import sys
-    if sys.version_info < (3, 14):  # anyio 3 leaves uvloop's policy behind
-        asyncio.set_event_loop_policy(None)
-    options = {"use_uvloop": False}
-    with TestClient(app, backend_options=options, raise_server_exceptions=False) as client:
-        client.post("/orders")
-"""
-TRIO = """
-def test_it():
-    with TestClient(app, backend="trio", raise_server_exceptions=False) as client:
-        client.post("/orders")
-"""
-UVLOOP = """
-def test_it():
-    options = {"use_uvloop": True}
-    with TestClient(app, backend_options=options, raise_server_exceptions=False) as client:
-        client.post("/orders")
-"""
 
 
 def _trio_problem() -> str | None:
