@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -109,8 +110,19 @@ def _site(frame: FrameType) -> Site:
 
 
 def _qualified(frame: FrameType) -> str:
+    name = str(getattr(frame.f_code, "co_qualname", None) or _method(frame))
+    return name.rpartition("<locals>.")[2]
+
+
+def _method(frame: FrameType) -> str:
+    """Find the class of a method by its first argument: Python 3.10 does not tell it."""
     code = frame.f_code
-    return str(getattr(code, "co_qualname", code.co_name)).rpartition("<locals>.")[2]
+    owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    for kind in type(owner).__mro__:
+        function = inspect.unwrap(vars(kind).get(code.co_name, _method))
+        if getattr(function, "__code__", None) is code:
+            return f"{kind.__qualname__}.{code.co_name}"
+    return code.co_name
 
 
 def _name(frame: FrameType | None) -> str | None:

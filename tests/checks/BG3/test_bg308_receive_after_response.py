@@ -18,6 +18,8 @@ async def stream(request):
     async for part in request.stream(): FOUND.append(part)
 async def iterate(parts):
     async for part in parts: FOUND.append(part)
+async def upper(parts):
+    async for part in parts: yield part.upper()
 async def quietly(request):
     try:
         await request.body()
@@ -50,6 +52,12 @@ FAULTY = {
     "captured": "async def work():\n        await body(request)\n    tasks.add_task(work)",
     "errors swallowed": "tasks.add_task(quietly, request)",
     "a bound method": "tasks.add_task(request.body)",
+    "a stream made in the request": "tasks.add_task(iterate, request.stream())",
+    "a stream made in the request, and wrapped": "tasks.add_task(iterate, upper(request.stream()))",
+    "a stream made after a look at the client": (
+        "parts = request.stream()\n    await request.is_disconnected()\n"
+        "    tasks.add_task(iterate, parts)"
+    ),
     "from a response": "return Response(background=BackgroundTask(body, request))",
 }
 
@@ -58,6 +66,16 @@ SILENT = {
     "json read before": "await request.json()\n    tasks.add_task(text, request)",
     "form read before": "await request.form()\n    tasks.add_task(form, request)",
     "the stream of a cached body": "await request.body()\n    tasks.add_task(stream, request)",
+    "a stream made before the body was read": (
+        "parts = request.stream()\n    await request.body()\n    tasks.add_task(iterate, parts)"
+    ),
+    "a stream read in the request": (
+        "tasks.add_task(keep, [part async for part in request.stream()])"
+    ),
+    "a stream begun in the request": (
+        "parts = request.stream()\n    await anext(parts)\n    tasks.add_task(iterate, parts)"
+    ),
+    "a stream that nobody reads": "tasks.add_task(keep, request.stream())",
     "the content": "tasks.add_task(keep, await request.body())",
     "headers": "tasks.add_task(path, request)",
     "whether the client is gone": "tasks.add_task(gone, request)",
@@ -75,6 +93,12 @@ def test_read_in_the_task(lab: Lab, line: str) -> None:
 @pytest.mark.parametrize("line", SILENT.values(), ids=SILENT)
 def test_silent(lab: Lab, line: str) -> None:
     lab.assert_silent(HEAD + ENDPOINT.replace("BODY", line), test="")
+
+
+def test_site_of_the_read_of_a_stream(lab: Lab) -> None:
+    app = HEAD + ENDPOINT.replace("BODY", FAULTY["a stream made in the request"])
+    finding = lab.assert_found("BG308", app, test="", line="add_task(iterate")
+    assert finding["evidence"][0][1].endswith(" in iterate")
 
 
 def test_a_form(lab: Lab) -> None:
