@@ -12,5 +12,6 @@ from bgcheck.runner.clock._clock import Advance as Advance
 from bgcheck.runner.clock._clock import VirtualClock as VirtualClock
 from bgcheck.runner.clock._errors import VirtualTimeError as VirtualTimeError
 from bgcheck.runner.clock._sleeps import Sleep as Sleep
+from bgcheck.runner.clock._threads import lasting_sleep as lasting_sleep
 
-__all__ = ("Advance", "Sleep", "VirtualClock", "VirtualTimeError")
+__all__ = ("Advance", "Sleep", "VirtualClock", "VirtualTimeError", "lasting_sleep")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import operator
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -153,9 +154,15 @@ def virtual_sleep(seconds: Any, /) -> None:
 virtual_sleep.__name__ = virtual_sleep.__qualname__ = "sleep"
 
 
+_lasting = 0
+"""How many blocks keep the virtual sleep in place."""
+
+
 def patch_sleep() -> None:
     """Put the virtual sleep wherever `time.sleep` is held."""
     global _REAL
+    if _lasting:
+        return
     if time.sleep is not virtual_sleep:
         _REAL = (time.sleep,)
     replace_captured(_REAL[0], virtual_sleep, keep=(globals(),))
@@ -163,7 +170,24 @@ def patch_sleep() -> None:
 
 def restore_sleep() -> None:
     """Put the real sleep back."""
-    replace_captured(virtual_sleep, _REAL[0], keep=(globals(),))
+    if not _lasting:
+        replace_captured(virtual_sleep, _REAL[0], keep=(globals(),))
+
+
+@contextmanager
+def lasting_sleep() -> Iterator[None]:
+    """Keep the virtual sleep in place for a block, where it is real until a clock starts.
+
+    To find all that hold `time.sleep` takes long; the clocks that start in the block need not.
+    """
+    global _lasting
+    patch_sleep()
+    _lasting += 1
+    try:
+        yield
+    finally:
+        _lasting -= 1
+        restore_sleep()
 
 
 def patch_threads(patches: ClockPatches) -> None:

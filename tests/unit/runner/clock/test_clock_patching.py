@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bgcheck.runner.clock import VirtualClock
+from bgcheck.runner.clock import VirtualClock, lasting_sleep
 from bgcheck.runner.clock._patching import ClockPatches, replace_captured
 
 captured_in_list = [time.sleep]
@@ -167,3 +167,22 @@ def test_a_patch_of_somebody_else_on_top_stays(monkeypatch: pytest.MonkeyPatch) 
     assert clock.now == 5
     assert time.sleep is real[0]
     assert "time" in sys.modules
+
+
+def test_a_lasting_sleep_is_real_until_a_clock_starts() -> None:
+    before = held()
+    with lasting_sleep():
+        lasting = held()
+        for _ in range(2):
+            with VirtualClock() as clock:
+                assert held() == lasting
+                with clock.enter_task():
+                    captured_by_import(3600)
+                assert clock.now == 3600
+            assert held() == lasting
+        assert time.sleep(0) is None
+        with lasting_sleep():
+            pass
+        assert held() == lasting
+    assert held() == before
+    assert all(one is not time.sleep for one in lasting)
