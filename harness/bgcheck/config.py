@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODES: Final = ("off", "report", "strict")
 
+EXPECTATIONS: Final = "expectations.toml"
+
 KEYS: Final[tuple[str, ...]] = (
     "mode",
     "select",
@@ -27,6 +29,7 @@ KEYS: Final[tuple[str, ...]] = (
     "coverage",
     "coverage-fail-under",
     "coverage-source",
+    "expectations",
 )
 """The keys of `[tool.bgcheck]`."""
 
@@ -80,6 +83,7 @@ def add_options(parser: pytest.Parser) -> None:
         ("baseline", "known findings; a new one fails, and so does one that is gone"),
         ("json", "write findings and tasks as JSON lines"),
         ("sarif", "write findings as SARIF 2.1.0"),
+        ("expectations", f"what is known to fail of the contract (default: {EXPECTATIONS})"),
     ):
         group.addoption(f"--bgcheck-{name}", metavar="FILE", help=text)
     _add_coverage_options(parser, group)
@@ -90,6 +94,7 @@ def add_options(parser: pytest.Parser) -> None:
         "bgcheck_per_path_ignores", "lines `pattern: BG1, BG301`", type="linelist", default=None
     )
     parser.addini("bgcheck_baseline", "file of known findings", default=None)
+    parser.addini("bgcheck_expectations", "file of known failures of the contract", default=None)
 
 
 def _add_coverage_options(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
@@ -122,6 +127,15 @@ def resolve(config: pytest.Config) -> Options:
         pytest.UsageError: a value is wrong; the message says where it stands and what is valid.
     """
     return _Resolver(config).options()
+
+
+def expectations_of(config: pytest.Config) -> Path | None:
+    """Return the file of what is known to fail of the contract, if there is one.
+
+    Raises:
+        pytest.UsageError: one is named, and is not there.
+    """
+    return _Resolver(config).expectations()
 
 
 def start(config: pytest.Config) -> None:
@@ -234,6 +248,15 @@ class _Resolver:
             except BaselineError as error:
                 place = self._find("baseline")[1]
                 raise pytest.UsageError(f"{place}: {error}") from None
+        return path
+
+    def expectations(self) -> Path | None:
+        path, place = self._file("expectations"), self._find("expectations")[1]
+        if path is None:
+            default = self.config.rootpath / EXPECTATIONS
+            return default if default.is_file() else None
+        if not path.is_file():
+            raise pytest.UsageError(f"{place}: {path} is not there.")
         return path
 
     def _coverage(self, mode: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 
 import pytest
 
@@ -47,13 +48,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         contract.expand(metafunc)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
-    """Verify the contract before a marked function runs."""
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Verify the contract before a marked function runs, whichever plugin runs it."""
     if "contract_requirement" in pyfuncitem.funcargs:
         from bgcheck import contract
 
         contract.run(pyfuncitem)
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Prepare the tests of the contract, before any is left out."""
+    if "bgcheck_suites" in sys.modules:
+        from bgcheck import contract
+
+        contract.collected(config, items)
 
 
 def pytest_plugin_registered(plugin: object) -> None:

@@ -9,13 +9,13 @@ from bgcheck.report.stack import resolved_stack
 
 from .answers.expectations import EXPECTATIONS, expecting
 from .events import Log
+from .gating import VERDICT
 from .judge import Verdict, check_value, judge
 from .lab import InProcess, Lab, OnServer
 from .marks import NotApplicable, place_of, requirement_id
 from .matrix.database import shipped_record
 from .registry import Row, registry
 from .server import Server, running_server
-from .testcase import VERDICT
 
 OBSERVED = pytest.StashKey[str]()
 
@@ -112,7 +112,7 @@ def pytest_runtest_makereport(
         return report
     error = call.excinfo.value if call.excinfo is not None else None
     observed = item.stash.get(OBSERVED, None)
-    verdict = _verified(item, row) or judge(row, resolved_stack(), error, observed)
+    verdict = item.stash.get(VERDICT, None) or judge(row, resolved_stack(), error, observed)
     _apply(report, verdict)
     report.user_properties += [
         ("requirement", row.id),
@@ -123,16 +123,6 @@ def pytest_runtest_makereport(
         *((("suite_error", "true"),) if verdict.suite_error else ()),
     ]
     return report
-
-
-def _verified(item: pytest.Item, row: Row) -> Verdict | None:
-    """Return the verdict on an endpoint, which its test leaves behind, or None."""
-    verdict, known = item.stash.get(VERDICT, None), row.known_failure(resolved_stack())
-    if verdict is None or known is None:
-        return verdict
-    from .endpoint.verify import expect
-
-    return expect(verdict, known)
 
 
 def _events(item: pytest.Item) -> tuple[str, ...]:

@@ -51,12 +51,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Expectation:
-    """A value, or a failure, that is expected where the condition holds."""
+    """A value, or a failure, that is expected where the condition holds.
+
+    `request` limits a failure of the contract to one endpoint, such as `POST /items/1`.
+    """
 
     when: str = ""
     value: str = ""
     reason: str = ""
     link: str = ""
+    request: str = ""
 
     def holds(self, stack: Mapping[str, str]) -> bool:
         """Whether the stack satisfies every condition (joined by ` and `)."""

@@ -6,20 +6,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bgcheck.report.stack import resolved_stack
+from .endpoint.subject import RequestSpec, Subject, SubjectError, load_app, subject_of
+from .endpoint.verify import contract_rows
+from .gating import Known, gate, gate_capabilities
+from .marks import requirement
+from .registry import Row
 
-from .endpoint.capabilities import Capabilities
-from .endpoint.subject import RequestSpec, Subject, SubjectError, load_app
-from .endpoint.verify import contract_rows, expect, verify
-from .events import Contradiction
-from .judge import Verdict
-from .marks import NotTestable, requirement
-from .registry import Expectation, Row
-
-VERDICT: pytest.StashKey[Verdict] = pytest.StashKey[Verdict]()
-"""What a test of the contract came to; `bgcheck conform` reads it."""
-
-GIVEN: frozenset[str] = frozenset({"tasks", "slow_tasks", "ignore_engines", "timeout", "seeds"})
+GIVEN: frozenset[str] = frozenset(
+    {"tasks", "invalid", "slow_tasks", "ignore_engines", "timeout", "seeds"}
+)
 
 
 class TaskContract:
@@ -59,7 +54,7 @@ class TaskContract:
     ignore_engines: ClassVar[Sequence[Any]] = ()
     timeout: ClassVar[float] = 10.0
     seeds: ClassVar[int] = 6
-    expected_failures: ClassVar[Mapping[str, str | Expectation]] = {}
+    expected_failures: ClassVar[Known] = {}
     capabilities: ClassVar[Mapping[str, bool]] = {}
 
     # The trials inject faults on purpose: the checks of the session need not tell of them.
@@ -79,10 +74,9 @@ class TaskContract:
         """Return what is verified: the app and the request of this class."""
         cls = type(self)
         spec = RequestSpec(cls.request, cls.json, cls.data, cls.files, dict(cls.headers))
-        return Subject(
-            app=load_app(_app_of(cls, request)),
-            request=spec,
-            invalid=[_invalid(spec, one) for one in cls.invalid],
+        return subject_of(
+            load_app(_app_of(cls, request)),
+            spec,
             prepare=self.prepare,
             probe=self.probe,
             is_recorded=self.is_recorded,
@@ -97,22 +91,19 @@ class TaskContract:
 
     def _verify(self, request: pytest.FixtureRequest, row: Row) -> None:
         try:
-            verdict = verify(self.subject(request), row.id)
+            subject = self.subject(request)
         except SubjectError as error:
             pytest.fail(f"{type(self).__name__}: {error}", pytrace=False)
-        known = _expectation(self.expected_failures.get(row.id))
-        if known is not None and known.holds(resolved_stack()):
-            verdict = expect(verdict, known)
-        request.node.stash[VERDICT] = verdict
-        report(row, verdict)
+        gate(request, subject, row.id, self.expected_failures)
 
 
 def _test_capabilities(self: TaskContract, request: pytest.FixtureRequest) -> None:
     """What the endpoint is declared to do is what it does."""
     try:
-        Capabilities.probe(self.subject(request)).require(self.capabilities)
-    except (Contradiction, NotTestable, SubjectError) as error:
-        pytest.fail(str(error), pytrace=False)
+        subject = self.subject(request)
+    except SubjectError as error:
+        pytest.fail(f"{type(self).__name__}: {error}", pytrace=False)
+    gate_capabilities(subject, self.capabilities)
 
 
 def _app_of(cls: type[TaskContract], request: pytest.FixtureRequest) -> Any:
@@ -123,30 +114,6 @@ def _app_of(cls: type[TaskContract], request: pytest.FixtureRequest) -> Any:
     if given is None or type(given).__name__ == "FixtureFunctionDefinition":
         return request.getfixturevalue("app")
     return given
-
-
-def _invalid(spec: RequestSpec, given: str | Mapping[str, Any]) -> RequestSpec:
-    return spec.changed(**({"line": given} if isinstance(given, str) else given))
-
-
-def _expectation(given: str | Expectation | None) -> Expectation | None:
-    return Expectation(reason=given) if isinstance(given, str) else given
-
-
-def report(row: Row, verdict: Verdict) -> None:
-    """End a test as its verdict says: skipped, xfailed or failed, with fact, evidence, way out."""
-    if verdict.status == "not-applicable":
-        pytest.skip(f"{row.id} not applicable: {verdict.message}")
-    if verdict.status in ("warn", "expected-fail"):
-        pytest.xfail(text(row, verdict))
-    if verdict.status != "pass":
-        pytest.fail(text(row, verdict), pytrace=False)
-
-
-def text(row: Row, verdict: Verdict) -> str:
-    """Write a verdict: the requirement, the fact with its way out, the evidence."""
-    head = f"{row.id} ({row.level}): {row.text}"
-    return "\n".join((head, f"  {verdict.message}", *(f"    {line}" for line in verdict.evidence)))
 
 
 def _test_of(row: Row) -> Callable[[TaskContract, pytest.FixtureRequest], None]:

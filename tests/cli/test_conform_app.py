@@ -79,3 +79,37 @@ def test_what_cannot_be_used(
         main(["conform", *options])
     assert exit_info.value.code == 3
     assert message in capsys.readouterr().err
+
+
+LISTED = """
+[[BGC-ERR-01]]
+when = "fastapi >= 0.100"
+reason = "Nobody reads the log."
+link = "https://example.org/issues/7"
+request = "POST /items/1"
+"""
+SILENT = "try:\n        print(number)\n    except Exception: pass"
+
+
+def test_what_is_known_to_fail(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "known.toml").write_text(LISTED, encoding="utf-8")
+    options = ("--select", "BGC-ERR", "--expectations", "known.toml")
+    assert conform(project, SILENT, *options) == 0
+    assert "Known: Nobody reads the log. (fastapi >= 0.100)" in " ".join(
+        (project / "bgcheck-report" / "results.jsonl").read_text("utf-8").split()
+    )
+
+
+def test_what_is_known_to_fail_and_holds(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "expectations.toml").write_text(LISTED, encoding="utf-8")
+    assert conform(project, "print(number)", "--select", "BGC-ERR") == 1
+    assert "Does not conform: BGC-ERR-01: unexpected-pass" in capsys.readouterr().out
+
+
+def test_what_is_known_of_another_endpoint(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = LISTED.replace("items/1", "items/2")
+    (project / "expectations.toml").write_text(other, encoding="utf-8")
+    assert conform(project, SILENT, "--select", "BGC-ERR") == 1
+    assert "Does not conform: BGC-ERR-01: fail" in capsys.readouterr().out

@@ -16,13 +16,13 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run_of(fastapi: str, *, status: str = "measured", **statuses: str) -> str:
+def run_of(fastapi: str, *, status: str = "measured", family: str = "BGF-", **statuses: str) -> str:
     """Write a cell; names such as `order_01` stand for ids."""
     stack = {"python": "3.12.1", "fastapi": fastapi, "starlette": "0.40.0", "anyio": "4.0"}
     seen = {
         id_: Observation(id_, "", found)
         for id_, found in (
-            ("BGF-" + name.upper().replace("_", "-"), found) for name, found in statuses.items()
+            (family + name.upper().replace("_", "-"), found) for name, found in statuses.items()
         )
     }
     file = Path(f"cell-{fastapi}.json")
@@ -147,3 +147,12 @@ def test_an_entry_that_no_run_is_about_stays_beside_one_that_changes(project):
     assert expect(*runs) == 0
     changed = NEW.replace(">= 0.106.0, < 0.118.0", "< 0.117.0")
     assert Path("expectations.toml").read_text() == f"{elsewhere}\n{changed}"
+
+
+def test_entries_about_one_endpoint_are_left_alone(project, capsys):
+    listed = NEW.replace("BGF-ORDER", "BGC-ERR") + 'request = "POST /items/1"\n'
+    Path("expectations.toml").write_text(listed)
+    runs = [run_of(version, family="BGC-", err_01="fail") for version in ("0.110.0", "0.120.0")]
+    assert expect(*runs) == 0
+    assert Path("expectations.toml").read_text() == listed
+    assert capsys.readouterr().out.endswith("0 added, 0 changed, 0 removed\n")

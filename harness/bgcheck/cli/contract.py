@@ -121,7 +121,7 @@ def _result(subject: Subject, id_: str, listed: Expectations) -> Result:
 
     row, began = contract_rows()[id_], perf_counter()
     verdict = verify(subject, id_)
-    known = expecting(row, listed).known_failure(resolved_stack())
+    known = expecting(row, listed, subject.request.line).known_failure(resolved_stack())
     if known is not None:
         verdict = expect(verdict, known)
     return Result(

@@ -118,19 +118,17 @@ def expected(file: Path | None) -> "tuple[Path | None, Expectations]":
     found = file or (FILE if FILE.is_file() else None)
     if found is None:
         return None, {}
-    from bgcheck.report.stack import resolved_stack
     from bgcheck_suites.answers.expectations import (
         ExpectationsError,
         check_conditions,
+        known_stacks,
         read_expectations,
     )
-    from bgcheck_suites.matrix.database import load_cells
     from bgcheck_suites.registry import registry
 
-    measured = [cell["stack"] for cell in load_cells() if cell["status"] == "measured"]
     try:
         expectations = read_expectations(found, registry())
-        check_conditions(found, expectations, [resolved_stack(), *measured])
+        check_conditions(found, expectations, known_stacks())
     except ExpectationsError as error:
         raise UsageError(str(error)) from None
     return found.resolve(), expectations

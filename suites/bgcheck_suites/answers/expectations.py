@@ -4,6 +4,12 @@
 when = "fastapi >= 0.106, < 0.118"
 reason = "We serve no ranges."
 link = "https://example.org/issues/7"
+
+[[BGC-DB-02]]
+when = "fastapi >= 0.100"
+reason = "The export reads while it writes."
+link = "https://example.org/issues/8"
+request = "POST /exports"
 """
 
 import difflib
@@ -15,6 +21,8 @@ from typing import Any
 
 import pytest
 
+from bgcheck.report.stack import resolved_stack
+from bgcheck_suites.endpoint.subject import RequestSpec, SubjectError
 from bgcheck_suites.registry import Expectation, RegistryError, Row
 
 if sys.version_info >= (3, 11):
@@ -24,6 +32,8 @@ else:
 
 DEFAULT = "expectations.toml"
 KEYS = ("when", "reason", "link")
+REQUEST = "request"
+"""A key that an entry of the contract may have: the endpoint that it is about."""
 
 Expectations = Mapping[str, tuple[Expectation, ...]]
 """The listed failures, by the id of the requirement."""
@@ -61,22 +71,27 @@ def _entries(place: str, id_: str, found: Any, rows: Mapping[str, Row]) -> Itera
         raise ExpectationsError(f"{place} is no requirement{hint}")
     if not isinstance(found, list):
         raise ExpectationsError(f"{place}: write a table in double brackets: [[{id_}]]")
+    keys = (*KEYS, REQUEST) if rows[id_].suite == "contract" else KEYS
     for entry in found:
-        yield _entry(place, entry)
+        yield _entry(place, entry, keys)
 
 
-def _entry(place: str, entry: Any) -> Expectation:
+def _entry(place: str, entry: Any, valid: tuple[str, ...]) -> Expectation:
     keys = set(entry) if isinstance(entry, dict) else set()
-    unknown = sorted(keys - set(KEYS))
+    unknown = sorted(keys - set(valid))
     if unknown:
-        raise ExpectationsError(f"{place}: unknown key {unknown[0]!r}; there are {', '.join(KEYS)}")
+        raise ExpectationsError(
+            f"{place}: unknown key {unknown[0]!r}; there are {', '.join(valid)}"
+        )
     for key in KEYS:
         if key not in keys or not isinstance(entry[key], str) or not entry[key].strip():
             raise ExpectationsError(f"{place}: {key!r} is missing; each entry needs {_NEEDED}")
     expectation = Expectation(**entry)
     try:
         expectation.holds({})
-    except RegistryError as error:
+        if REQUEST in entry:
+            RequestSpec(str(entry[REQUEST]))
+    except (RegistryError, SubjectError) as error:
         raise ExpectationsError(f"{place}: {error}") from None
     return expectation
 
@@ -84,7 +99,7 @@ def _entry(place: str, entry: Any) -> Expectation:
 _NEEDED = "a condition, a reason and a link"
 
 
-def check_conditions(file: Path, expectations: Expectations, stacks: Iterable[Stack]) -> None:
+def check_conditions(file: Path | str, expectations: Expectations, stacks: Iterable[Stack]) -> None:
     """Refuse a condition that nothing satisfies.
 
     Args:
@@ -105,7 +120,17 @@ def check_conditions(file: Path, expectations: Expectations, stacks: Iterable[St
                 )
 
 
-def expecting(row: Row, expectations: Expectations) -> Row:
-    """Return a row with the failures that a project expects, before those that it has itself."""
-    listed = expectations.get(row.id, ())
+def known_stacks() -> list[Stack]:
+    """Return the versions that are installed here, and those that have been measured."""
+    from bgcheck_suites.matrix.database import load_cells
+
+    return [resolved_stack(), *(c["stack"] for c in load_cells() if c["status"] == "measured")]
+
+
+def expecting(row: Row, expectations: Expectations, request: str = "") -> Row:
+    """Return a row with the failures that a project expects, before those that it has itself.
+
+    Entries about one endpoint count where `request` is that one.
+    """
+    listed = tuple(e for e in expectations.get(row.id, ()) if e.request in ("", request))
     return replace(row, expected_fail=(*listed, *row.expected_fail)) if listed else row

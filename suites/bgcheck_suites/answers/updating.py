@@ -12,7 +12,7 @@ from bgcheck_suites.matrix.cells import Cell, Observation
 from bgcheck_suites.registry import Expectation
 
 from .conditions import ConditionError, Stack, smallest
-from .expectations import ExpectationsError
+from .expectations import REQUEST, ExpectationsError
 
 FAILING = ("fail", "expected-fail")
 HOLDING = ("pass", "unexpected-pass")
@@ -40,7 +40,8 @@ def update(
 ) -> Changes:
     """Change a document so that it lists what fails in some cells, and nothing that holds there.
 
-    An entry whose condition none of the cells satisfies stays as it is.
+    An entry whose condition none of the cells satisfies stays as it is, and so do the entries of a
+    requirement with one about a single endpoint: a cell does not tell endpoints apart.
 
     Args:
         document: of `expectations.toml`.
@@ -54,6 +55,8 @@ def update(
     """
     changes = Changes()
     for id_ in sorted({id_ for cell in cells for id_ in cell.observations}):
+        if any(REQUEST in entry for entry in document.get(id_, [])):
+            continue
         failing, holding = _stacks(cells, id_, FAILING), _stacks(cells, id_, HOLDING)
         if failing or holding:
             _update_one(document, id_, failing, holding, _Why(reason, link), changes)

@@ -3,7 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -93,6 +93,41 @@ class Subject:
     ignore_engines: Sequence[Any] = ()
     timeout: float = 10.0
     seeds: int = 6
+
+
+def subject_of(
+    app: Any,
+    request: RequestSpec,
+    invalid: Sequence[str | Mapping[str, Any] | RequestSpec] = (),
+    **overrides: Any,
+) -> Subject:
+    """Return what is verified, from what an adopter writes.
+
+    Args:
+        app: the application.
+        request: the request that schedules tasks.
+        invalid: requests to refuse: a line, or what differs from the request.
+        overrides: other attributes of `Subject`.
+
+    Raises SubjectError for an attribute that does not exist.
+    """
+    names = [one.name for one in fields(Subject) if one.name not in ("app", "request")]
+    for name in overrides:
+        if name not in names:
+            raise SubjectError(f"{name!r} is no option; there are {', '.join(names)}")
+    refused = [_variant(request, one) for one in invalid]
+    return Subject(app, request, invalid=refused, **overrides)
+
+
+def _variant(request: RequestSpec, given: str | Mapping[str, Any] | RequestSpec) -> RequestSpec:
+    if isinstance(given, RequestSpec):
+        return given
+    changes = {"line": given} if isinstance(given, str) else dict(given)
+    try:
+        return request.changed(**changes)
+    except TypeError:
+        names = ", ".join(one.name for one in fields(RequestSpec))
+        raise SubjectError(f"invalid: {given!r} is no request; its keys are {names}") from None
 
 
 def load_app(given: Any) -> Any:

@@ -11,6 +11,7 @@ from bgcheck_suites.answers.expectations import (
 from bgcheck_suites.registry import Expectation, Row, Source
 
 ROWS = {id_: Row(id_, "Text.", Source(), "requirement", "MUST") for id_ in ("BGF-A-01", "BGF-A-02")}
+ROWS["BGC-A-01"] = Row("BGC-A-01", "Text.", Source(), "requirement", "MUST")
 ENTRY = '[[BGF-A-01]]\nwhen = "fastapi >= 0.106, < 0.118"\nreason = "Why."\nlink = "issue 7"\n'
 EXPECTED = Expectation("fastapi >= 0.106, < 0.118", "", "Why.", "issue 7")
 
@@ -30,9 +31,27 @@ def test_entries_come_before_those_of_the_row(file):
     assert expecting(ROWS["BGF-A-02"], found) is ROWS["BGF-A-02"]
 
 
+def test_an_entry_of_the_contract_may_be_about_one_endpoint(file):
+    file.write_text(ENTRY.replace("F-A", "C-A") + 'request = "POST /items/1"')
+    found = read_expectations(file, ROWS)
+    row, (entry,) = ROWS["BGC-A-01"], found["BGC-A-01"]
+    assert expecting(row, found, "POST /items/1").expected_fail == (entry,)
+    assert expecting(row, found, "POST /items/2") is row
+    assert expecting(row, found) is row
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            ENTRY + 'request = "POST /items/1"',
+            "expectations.toml: BGF-A-01: unknown key 'request'; there are when, reason, link",
+        ),
+        (
+            ENTRY.replace("F-A", "C-A") + 'request = "items"',
+            "expectations.toml: BGC-A-01: 'items' is no request: write a method and a path, such "
+            "as 'POST /items/1'",
+        ),
         ("[[", "expectations.toml is no TOML: "),
         (
             ENTRY.replace("A-01", "A-03"),
