@@ -6,14 +6,20 @@ import gc
 import warnings
 from collections.abc import Iterator
 
-import planted_database
 import pytest
 
+from bgcheck.runner.clock import lasting_sleep
 
-@pytest.fixture(autouse=True)
+
+@pytest.fixture
 def _let_go() -> Iterator[None]:
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        planted_database.let_go()
         gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_sleep() -> Iterator[None]:
+    with lasting_sleep():
+        yield
