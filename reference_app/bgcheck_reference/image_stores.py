@@ -2,9 +2,12 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from uuid import uuid4
+
+from fastapi import Depends, Request
 
 from bgcheck_reference.schemas_images import Storage
 from bgcheck_reference.settings import Settings
@@ -106,3 +109,12 @@ def make_stores(settings: Settings) -> dict[Storage, ImageStore]:
         client = boto3.client("s3", endpoint_url=settings.s3_endpoint_url)
         stores[Storage.S3] = S3Store(client, settings.s3_bucket)
     return stores
+
+
+def get_image_stores(request: Request) -> Mapping[Storage, ImageStore]:
+    """Give the stores of the app."""
+    stores: Mapping[Storage, ImageStore] = request.app.state.image_stores
+    return stores
+
+
+ImageStoresDep = Annotated[Mapping[Storage, ImageStore], Depends(get_image_stores)]

@@ -76,6 +76,17 @@ class TrackedWork:
     updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
 
 
+class DurableWork(TrackedWork):
+    """Columns of a row whose work survives its process: everything needed to do it is there."""
+
+    label: ClassVar[str]
+
+    claim: Mapped[str | None] = mapped_column(String(36))
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(default=_now, index=True)
+    """When anybody may take it up: its next attempt is due, or the claim of another ends."""
+
+
 class Delivery(TrackedWork, Base):
     """One e-mail on its way: how often it was tried, and how that ended."""
 
@@ -95,10 +106,11 @@ class RecipientState(str, Enum):
     FAILED = "failed"
 
 
-class Mailing(TrackedWork, Base):
+class Mailing(DurableWork, Base):
     """One e-mail notification: its kind and content, and whom it goes to."""
 
     __tablename__ = "mailings"
+    label = "Mailing"
 
     kind: Mapped[str] = mapped_column(String(20))
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -121,10 +133,11 @@ class MailingRecipient(Base):
     updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
 
 
-class Export(TrackedWork, Base):
+class Export(DurableWork, Base):
     """One report as a file: what was asked for, and the size of the file once it is there."""
 
     __tablename__ = "exports"
+    label = "Report"
 
     title: Mapped[str] = mapped_column(String(200))
     format: Mapped[str] = mapped_column(String(10))
@@ -144,10 +157,11 @@ class Report(TrackedWork, Base):
     lines: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
 
 
-class Image(TrackedWork, Base):
+class Image(DurableWork, Base):
     """One uploaded image: what to make of it, and what came out."""
 
     __tablename__ = "images"
+    label = "Image"
 
     filename: Mapped[str] = mapped_column(String(200))
     source_format: Mapped[str] = mapped_column(String(10))
@@ -158,23 +172,21 @@ class Image(TrackedWork, Base):
     size: Mapped[int | None]
 
 
-class Job(TrackedWork, Base):
-    """Work that survives the process: everything needed to do it again is in the row."""
+class Job(DurableWork, Base):
+    """An e-mail or a broadcast, tried again until it is done."""
 
     __tablename__ = "jobs"
+    label = "Job"
 
     kind: Mapped[str] = mapped_column(String(20))
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
-    attempts: Mapped[int] = mapped_column(default=0)
-    claim: Mapped[str | None] = mapped_column(String(36))
-    due_at: Mapped[datetime] = mapped_column(default=_now, index=True)
-    """When anybody may take it up: its next attempt is due, or the claim of another ends."""
 
 
-class Run(TrackedWork, Base):
+class Run(DurableWork, Base):
     """One long piece of work, and how many of its steps are done."""
 
     __tablename__ = "runs"
+    label = "Run"
 
     name: Mapped[str] = mapped_column(String(200))
     steps_total: Mapped[int]

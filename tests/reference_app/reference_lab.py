@@ -15,7 +15,7 @@ from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from bgcheck_reference.mailer import OutboxMailer
-from bgcheck_reference.recovery import policy_of
+from bgcheck_reference.queues.resources import job_policy
 from bgcheck_reference.tasks.jobs import run_job
 
 LIMIT = 20.0
@@ -124,7 +124,7 @@ def run_together(database: Any, job_id: str, settings: Any, times: int) -> None:
             job_id,
             session_factory=database.async_session_factory,
             mailer=OutboxMailer(),
-            policy=policy_of(settings),
+            policy=job_policy(settings),
         )
 
     anyio.run(all_of_them)

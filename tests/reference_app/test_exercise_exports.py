@@ -9,6 +9,7 @@ import pypdfium2
 import pytest
 
 from bgcheck import scheduled
+from bgcheck_reference.claims import ClaimPolicy
 from bgcheck_reference.exports.store import ExportStore, download_name
 from bgcheck_reference.models import Notification
 from bgcheck_reference.schemas_exports import ExportFormat
@@ -159,6 +160,7 @@ def test_scheduled_task(client, bgtasks, database, settings):
             export_id,
             database.session_factory,
             ExportStore(settings.export_directory, settings.export_max_rows),
+            ClaimPolicy(),
         )
     ]
     assert (bgtasks.one().outcome, bgtasks.one().thread) == ("succeeded", "worker")
@@ -202,7 +204,7 @@ def test_the_task_may_run_twice(client, database, settings):
     response = ask(client)
     first = client.get(response.headers["location"] + "/file").content
     store = ExportStore(settings.export_directory)
-    make_export(response.json()["id"], database.session_factory, store)
+    make_export(response.json()["id"], database.session_factory, store, ClaimPolicy())
     assert client.get(response.headers["location"] + "/file").content == first
     assert len(list(settings.export_directory.iterdir())) == 1
 

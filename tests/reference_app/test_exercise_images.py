@@ -7,6 +7,7 @@ from PIL import Image
 from reference_lab import CommitError
 
 from bgcheck import scheduled
+from bgcheck_reference.claims import ClaimPolicy
 from bgcheck_reference.image_stores import DirectoryStore, S3Store
 from bgcheck_reference.images import sniff, transform
 from bgcheck_reference.routes import images as routes
@@ -42,10 +43,9 @@ def test_an_image_is_made(client, bgtasks, app, database):
     content = client.get(response.headers["location"] + "/content")
     assert content.headers["content-type"] == "image/jpeg"
     assert len(content.content) == image["size"]
-    (store,) = app.state.image_stores.values()
-    plan = Plan(width=30, height=30, filters=["grayscale", "blur"])
+    stores = app.state.image_stores
     assert bgtasks == [
-        scheduled(tasks.make_image, image["id"], plan, store, database.session_factory)
+        scheduled(tasks.make_image, image["id"], stores, database.session_factory, ClaimPolicy())
     ]
     assert bgtasks.one().thread == "worker"
 

@@ -8,6 +8,7 @@ from reference_lab import started_client
 from smtp_sink import LOGIN, PASSWORD, smtp_sink
 
 from bgcheck import scheduled
+from bgcheck_reference.claims import ClaimPolicy
 from bgcheck_reference.composing import TEMPLATES, Letter, compose
 from bgcheck_reference.main import create_app
 from bgcheck_reference.schemas_mailings import Style, Welcome
@@ -274,6 +275,7 @@ def test_scheduled_task(client, bgtasks, app, database, sink):
             mailer=app.state.mailer,
             session_factory=database.async_session_factory,
             policy=RetryPolicy(3, 0),
+            claims=ClaimPolicy(),
         )
     ]
     assert bgtasks.one().outcome == "succeeded"

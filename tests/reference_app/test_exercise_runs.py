@@ -7,6 +7,7 @@ import pytest
 from reference_lab import LIMIT
 
 from bgcheck import scheduled
+from bgcheck_reference.claims import ClaimPolicy
 from bgcheck_reference.routes import runs as routes
 from bgcheck_reference.tasks import runs as tasks
 
@@ -37,7 +38,11 @@ def steps(monkeypatch):
 
 def test_task_scheduled(client, bgtasks, database):
     run_id = start(client, levels=2).json()["id"]
-    assert bgtasks == [scheduled(tasks.work_in_steps, run_id, 20, 0.0, database.session_factory)]
+    assert bgtasks == [
+        scheduled(
+            tasks.work_in_steps, run_id, database.session_factory, tasks.Pace(0.0), ClaimPolicy()
+        )
+    ]
     run = client.get(f"/runs/{run_id}").json()
     assert (run["state"], run["steps_done"], run["steps_total"]) == ("done", 20, 20)
 

@@ -61,7 +61,9 @@ def given(app, task):
         return resources_of(task, app.state.queue.resources)
     state = app.state
     factories = state.database.session_factory, state.database.async_session_factory
-    return resources_of(task, make_resources(state.settings, state.mailer, *factories))
+    return resources_of(
+        task, make_resources(state.settings, state.mailer, state.image_stores, *factories)
+    )
 
 
 def let_run(queue, kind, client):

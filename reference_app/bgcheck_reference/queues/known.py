@@ -6,15 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 from bgcheck_reference.db import Database
+from bgcheck_reference.image_stores import make_stores
 from bgcheck_reference.queues.resources import Resources, make_resources, resources_of
 from bgcheck_reference.settings import Settings
 from bgcheck_reference.smtp import make_mailer
 from bgcheck_reference.tasks.exports import make_export
+from bgcheck_reference.tasks.images import make_image
 from bgcheck_reference.tasks.items import process_item
+from bgcheck_reference.tasks.jobs import run_job
 from bgcheck_reference.tasks.mailings import send_mailing
 from bgcheck_reference.tasks.reports import make_report
+from bgcheck_reference.tasks.runs import work_in_steps
 
-TASKS: tuple[Callable[..., Any], ...] = (process_item, make_report, make_export, send_mailing)
+TASKS: tuple[Callable[..., Any], ...] = (
+    process_item,
+    make_report,
+    make_export,
+    make_image,
+    run_job,
+    send_mailing,
+    work_in_steps,
+)
 
 
 def worker_resources(settings: Settings) -> Resources:
@@ -26,6 +38,7 @@ def worker_resources(settings: Settings) -> Resources:
     return make_resources(
         settings,
         make_mailer(settings),
+        make_stores(settings),
         database.session_factory,
         database.async_session_factory,
     )

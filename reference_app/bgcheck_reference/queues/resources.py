@@ -12,11 +12,15 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, sessionmaker
 
+from bgcheck_reference.claims import ClaimPolicy
 from bgcheck_reference.db import AsyncSessionFactory, SessionFactory
 from bgcheck_reference.exports.store import ExportStore
+from bgcheck_reference.image_stores import ImageStore, ImageStoresDep
 from bgcheck_reference.mailer import Mailer, MailerDep
+from bgcheck_reference.schemas_images import Storage
 from bgcheck_reference.settings import Settings, SettingsDep
-from bgcheck_reference.tasks.mailings import RetryPolicy
+from bgcheck_reference.tasks import jobs, mailings
+from bgcheck_reference.tasks.runs import STEPS_PER_LEVEL, Pace
 
 Resources: TypeAlias = Mapping[Any, object]
 """Resources by the annotation that asks for them."""
@@ -25,6 +29,7 @@ Resources: TypeAlias = Mapping[Any, object]
 def make_resources(
     settings: Settings,
     mailer: Mailer,
+    image_stores: Mapping[Storage, ImageStore],
     session_factory: sessionmaker[Session],
     async_session_factory: async_sessionmaker[AsyncSession],
 ) -> Resources:
@@ -34,8 +39,29 @@ def make_resources(
         sessionmaker[Session]: session_factory,
         async_sessionmaker[AsyncSession]: async_session_factory,
         ExportStore: export_store(settings),
-        RetryPolicy: RetryPolicy(settings.mail_attempts, settings.email_retry_delay),
+        Mapping[Storage, ImageStore]: image_stores,
+        Pace: Pace(settings.seconds_per_importance / STEPS_PER_LEVEL),
+        ClaimPolicy: claim_policy(settings),
+        mailings.RetryPolicy: mailings.RetryPolicy(
+            settings.mail_attempts, settings.email_retry_delay
+        ),
+        jobs.RetryPolicy: job_policy(settings),
     }
+
+
+def claim_policy(settings: Settings) -> ClaimPolicy:
+    """Give how long work belongs to whoever is at it."""
+    return ClaimPolicy(settings.claim_seconds, settings.job_attempts)
+
+
+def job_policy(settings: Settings) -> jobs.RetryPolicy:
+    """Give how often a job is tried."""
+    return jobs.RetryPolicy(
+        settings.job_attempts,
+        settings.job_retry_delay,
+        settings.job_retry_delay_max,
+        settings.job_attempt_seconds,
+    )
 
 
 def export_store(settings: SettingsDep) -> ExportStore:
@@ -49,11 +75,12 @@ ExportStoreDep = Annotated[ExportStore, Depends(export_store)]
 def get_resources(
     settings: SettingsDep,
     mailer: MailerDep,
+    image_stores: ImageStoresDep,
     session_factory: SessionFactory,
     async_session_factory: AsyncSessionFactory,
 ) -> Resources:
     """Give the resources of the app; overriding one of the parts is enough."""
-    return make_resources(settings, mailer, session_factory, async_session_factory)
+    return make_resources(settings, mailer, image_stores, session_factory, async_session_factory)
 
 
 ResourcesDep = Annotated[Resources, Depends(get_resources)]

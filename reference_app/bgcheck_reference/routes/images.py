@@ -1,13 +1,13 @@
 """An image pipeline: an upload that is never trusted, resized and filtered in the background."""
 
 import re
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import Annotated, Any
 from uuid import uuid4
 
+import anyio.from_thread
 from fastapi import (
     APIRouter,
-    BackgroundTasks,
     Depends,
     File,
     Form,
@@ -19,10 +19,11 @@ from fastapi import (
 )
 from fastapi.routing import APIRoute
 
-from bgcheck_reference.db import Db, SessionFactory
-from bgcheck_reference.image_stores import ImageStore
+from bgcheck_reference.db import Db
+from bgcheck_reference.image_stores import ImageStore, ImageStoresDep
 from bgcheck_reference.images import ImageError, sniff
 from bgcheck_reference.models import Image, TaskState
+from bgcheck_reference.queues import QueueDep
 from bgcheck_reference.schemas_images import Filter, Fit, ImageFormat, ImageOut, Plan, Storage
 from bgcheck_reference.settings import Settings, SettingsDep
 from bgcheck_reference.tasks.images import make_image, result_key, upload_key
@@ -68,15 +69,6 @@ class LimitedRoute(APIRoute):
 router = APIRouter(tags=["Images"], route_class=LimitedRoute)
 
 
-def get_stores(request: Request) -> dict[Storage, ImageStore]:
-    """Give the stores of the app."""
-    stores: dict[Storage, ImageStore] = request.app.state.image_stores
-    return stores
-
-
-Stores = Annotated[dict[Storage, ImageStore], Depends(get_stores)]
-
-
 def get_plan(
     width: int = WIDTH,
     height: int = HEIGHT,
@@ -90,12 +82,11 @@ def get_plan(
 
 @router.post("/images", status_code=status.HTTP_202_ACCEPTED)
 def create_image(
-    background_tasks: BackgroundTasks,
+    queue: QueueDep,
     plan: Annotated[Plan, Depends(get_plan)],
-    stores: Stores,
+    stores: ImageStoresDep,
     settings: SettingsDep,
     db: Db,
-    session_factory: SessionFactory,
     request: Request,
     response: Response,
     file: UploadFile = FILE,
@@ -128,7 +119,7 @@ def create_image(
     except Exception:
         store.delete(upload_key(image.id))
         raise
-    background_tasks.add_task(make_image, image.id, plan, store, session_factory)
+    anyio.from_thread.run(queue.add, make_image, image.id)
     response.headers["Location"] = request.url_for("read_image", image_id=image.id).path
     return ImageOut.model_validate(image)
 
@@ -140,7 +131,7 @@ def read_image(image_id: str, db: Db) -> ImageOut:
 
 
 @router.get("/images/{image_id}/content", response_class=Response)
-def read_image_content(image_id: str, db: Db, stores: Stores) -> Response:
+def read_image_content(image_id: str, db: Db, stores: ImageStoresDep) -> Response:
     """Give the new image itself, once it is done."""
     image = _get(db, image_id)
     if image.state != TaskState.DONE.value:
@@ -165,7 +156,7 @@ def _get(db: Db, image_id: str) -> Image:
     return image
 
 
-def _store(stores: dict[Storage, ImageStore], storage: Storage) -> ImageStore:
+def _store(stores: Mapping[Storage, ImageStore], storage: Storage) -> ImageStore:
     if storage not in stores:
         raise HTTPException(status_code=400, detail=f"The storage {storage.value!r} is not set up")
     return stores[storage]

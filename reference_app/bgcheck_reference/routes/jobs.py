@@ -2,18 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 from sqlalchemy import select
 
+from bgcheck_reference.claims import apply_async, run_again
 from bgcheck_reference.db import AsyncDb, AsyncSessionFactory
-from bgcheck_reference.mailer import MailerDep
 from bgcheck_reference.models import Job, TaskState
-from bgcheck_reference.recovery import policy_of
+from bgcheck_reference.queues import QueueDep
 from bgcheck_reference.schemas_jobs import BroadcastJob, EmailJob, JobKind, JobOut
-from bgcheck_reference.settings import SettingsDep
-from bgcheck_reference.tasks.jobs import reset_job, run_job
+from bgcheck_reference.tasks.jobs import run_job
 
 router = APIRouter(tags=["Error recovery"])
 
@@ -21,30 +20,14 @@ _PAGES = Environment(loader=PackageLoader("bgcheck_reference"), autoescape=True)
 
 
 class JobScheduler:
-    """Hands a committed job to the background tasks of its response."""
+    """Hands a committed job to the queue."""
 
-    def __init__(
-        self,
-        background_tasks: BackgroundTasks,
-        session_factory: AsyncSessionFactory,
-        mailer: MailerDep,
-        settings: SettingsDep,
-        request: Request,
-        response: Response,
-    ) -> None:
-        self._tasks, self._sessions, self._mailer = background_tasks, session_factory, mailer
-        self._policy = policy_of(settings)
-        self._request, self._response = request, response
+    def __init__(self, queue: QueueDep, request: Request, response: Response) -> None:
+        self._queue, self._request, self._response = queue, request, response
 
-    def schedule(self, job_id: str) -> None:
+    async def schedule(self, job_id: str) -> None:
         """Schedule the task, and let the response tell where the job is."""
-        self._tasks.add_task(
-            run_job,
-            job_id,
-            session_factory=self._sessions,
-            mailer=self._mailer,
-            policy=self._policy,
-        )
+        await self._queue.add(run_job, job_id)
         self._response.headers["Location"] = self._request.url_for("read_job", job_id=job_id).path
 
 
@@ -92,14 +75,15 @@ async def read_job(job_id: str, db: AsyncDb) -> JobOut:
 
 @router.post("/jobs/{job_id}/rerun", status_code=202)
 async def rerun_job(
-    job_id: str, db: AsyncDb, session_factory: AsyncSessionFactory, scheduler: Scheduler
+    job_id: str, session_factory: AsyncSessionFactory, scheduler: Scheduler
 ) -> JobOut:
     """Run a failed job again, with all its attempts; of two who ask, one succeeds."""
-    reset = await reset_job(session_factory, job_id)
-    job = await _get(db, job_id)
+    reset = await apply_async(session_factory, run_again(Job, job_id))
+    async with session_factory() as db:  # a session of the request is open all through the task
+        job = await _get(db, job_id)
     if not reset:
         raise HTTPException(status_code=409, detail=f"The job is {job.state}, not failed")
-    scheduler.schedule(job_id)
+    await scheduler.schedule(job_id)
     return JobOut.model_validate(job)
 
 
@@ -109,7 +93,7 @@ async def _create(
     job = Job(kind=kind.value, payload=wanted.model_dump(mode="json"))
     db.add(job)
     await db.commit()
-    scheduler.schedule(job.id)
+    await scheduler.schedule(job.id)
     return JobOut.model_validate(job)
 
 

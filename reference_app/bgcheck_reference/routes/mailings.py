@@ -4,8 +4,9 @@ from fastapi import APIRouter, HTTPException, Request, Response, status
 from sqlalchemy import select, update
 from sqlalchemy.orm import selectinload
 
+from bgcheck_reference.claims import run_again
 from bgcheck_reference.db import AsyncDb
-from bgcheck_reference.models import Mailing, MailingRecipient, RecipientState, TaskState
+from bgcheck_reference.models import Mailing, MailingRecipient, RecipientState
 from bgcheck_reference.queues import QueueDep
 from bgcheck_reference.schemas_mailings import MailingOut, MailingRequest
 from bgcheck_reference.settings import SettingsDep
@@ -48,14 +49,8 @@ async def read_mailing(mailing_id: str, db: AsyncDb) -> MailingOut:
 @router.post("/mailings/{mailing_id}/retry", status_code=status.HTTP_202_ACCEPTED)
 async def retry_mailing(mailing_id: str, db: AsyncDb, queue: QueueDep) -> MailingOut:
     """Try a failed mailing once more; nobody who has the e-mail gets a second one."""
-    reset = (
-        update(Mailing)
-        .where(Mailing.id == mailing_id, Mailing.state == TaskState.FAILED.value)
-        .values(state=TaskState.PENDING.value, error=None)
-        .returning(Mailing.id)
-    )
     # One statement: of two requests at once only one finds a failed mailing.
-    found = await db.scalar(reset)
+    found = await db.scalar(run_again(Mailing, mailing_id))
     if found is None:
         await _find(db, mailing_id)
         raise HTTPException(status_code=409, detail="Only a failed mailing can be tried again")

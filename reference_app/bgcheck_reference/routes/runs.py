@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from importlib.resources import files
 
 import anyio
-from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response, status
+from fastapi import APIRouter, HTTPException, Request, Response, status
 from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from bgcheck_reference.db import AsyncSessionFactory, Db, SessionFactory
+from bgcheck_reference.db import AsyncDb, AsyncSessionFactory, Db
 from bgcheck_reference.models import Run, TaskState
+from bgcheck_reference.queues import QueueDep
 from bgcheck_reference.schemas_runs import RunOut, RunRequest
 from bgcheck_reference.settings import SettingsDep
 from bgcheck_reference.tasks.runs import STEPS_PER_LEVEL, work_in_steps
@@ -23,14 +24,8 @@ KEEP_ALIVE_POLLS = 30
 
 
 @router.post("/runs", status_code=status.HTTP_202_ACCEPTED)
-def create_run(
-    wanted: RunRequest,
-    background_tasks: BackgroundTasks,
-    db: Db,
-    session_factory: SessionFactory,
-    settings: SettingsDep,
-    request: Request,
-    response: Response,
+async def create_run(
+    wanted: RunRequest, db: AsyncDb, queue: QueueDep, request: Request, response: Response
 ) -> RunOut:
     """Start a run; the `Location` tells how far it has come, and `/events` under it streams it.
 
@@ -38,9 +33,8 @@ def create_run(
     """
     run = Run(name=wanted.name, steps_total=wanted.levels * STEPS_PER_LEVEL)
     db.add(run)
-    db.commit()
-    seconds = settings.seconds_per_importance / STEPS_PER_LEVEL
-    background_tasks.add_task(work_in_steps, run.id, run.steps_total, seconds, session_factory)
+    await db.commit()
+    await queue.add(work_in_steps, run.id)
     response.headers["Location"] = request.url_for("read_run", run_id=run.id).path
     return RunOut.model_validate(run)
 

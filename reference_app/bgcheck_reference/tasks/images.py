@@ -1,16 +1,16 @@
 """A task that makes a new image of an upload."""
 
-import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
+from bgcheck_reference.claims import Claim, ClaimPolicy, Note, perform
 from bgcheck_reference.image_stores import ImageStore
 from bgcheck_reference.images import transform
-from bgcheck_reference.models import Image, TaskState
-from bgcheck_reference.schemas_images import Plan
-
-logger = logging.getLogger(__name__)
+from bgcheck_reference.models import Image
+from bgcheck_reference.schemas_images import Plan, Storage
 
 
 def upload_key(image_id: str) -> str:
@@ -24,38 +24,38 @@ def result_key(image_id: str) -> str:
 
 
 def make_image(
-    image_id: str, plan: Plan, store: ImageStore, session_factory: sessionmaker[Session]
+    image_id: str,
+    stores: Mapping[Storage, ImageStore],
+    session_factory: sessionmaker[Session],
+    claims: ClaimPolicy,
 ) -> None:
     """Make a new image of an upload and store it beside the upload.
 
     Decoding is work for the processor, so this is a `def` task: it runs in a worker thread. It is
-    given no file, which the framework may have closed: the upload is in the store. A failure is
-    logged and stored in the row. To run twice has the same effect as to run once.
+    given no file, which the framework may have closed: the upload is in a store. To run twice has
+    the same effect as to run once.
 
     Args:
-        image_id: the row, which must be committed already.
-        plan: what to make of the upload.
-        store: has the upload, and gets the result.
+        image_id: the row, which must be committed already; it tells what to make.
+        stores: one of them has the upload, and gets the result.
         session_factory: makes a session for each change of the row.
+        claims: how long the row belongs to this task.
     """
-    try:
-        _note(image_id, session_factory, state=TaskState.RUNNING.value)
-        data, (width, height) = transform(store.get(upload_key(image_id)), plan)
-        store.put(result_key(image_id), data)
-        _note(
-            image_id,
-            session_factory,
-            state=TaskState.DONE.value,
-            width=width,
-            height=height,
-            size=len(data),
-        )
-    except Exception as error:
-        logger.exception("Image %s failed", image_id)
-        message = f"{type(error).__name__}: {error}"
-        _note(image_id, session_factory, state=TaskState.FAILED.value, error=message)
+    work = partial(_make, image_id, stores, session_factory)
+    perform(Claim(Image, image_id, claims), session_factory, work)
 
 
-def _note(image_id: str, session_factory: sessionmaker[Session], **values: object) -> None:
-    with session_factory.begin() as db:
-        db.execute(update(Image).where(Image.id == image_id).values(**values))
+def _make(
+    image_id: str,
+    stores: Mapping[Storage, ImageStore],
+    session_factory: sessionmaker[Session],
+    note: Note,
+) -> dict[str, Any]:
+    with session_factory() as db:
+        image = db.get_one(Image, image_id)
+    store = stores[Storage(image.storage)]
+    data, (width, height) = transform(
+        store.get(upload_key(image_id)), Plan.model_validate(image.plan)
+    )
+    store.put(result_key(image_id), data)
+    return {"width": width, "height": height, "size": len(data)}

@@ -1,15 +1,25 @@
 """A mailing: one e-mail for each recipient, with attempts and an outcome for each of them."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from typing import TypeAlias
+from functools import partial
+from typing import Any
 
 import anyio
 from pydantic import TypeAdapter
 from sqlalchemy import Select, select, update
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from bgcheck_reference.claims import (
+    AsyncSessions,
+    Claim,
+    ClaimPolicy,
+    LostClaimError,
+    apply_async,
+    perform_async,
+    undisturbed,
+)
 from bgcheck_reference.composing import Letter, compose
 from bgcheck_reference.mailer import (
     Mailer,
@@ -24,8 +34,6 @@ from bgcheck_reference.smtp import address
 
 logger = logging.getLogger(__name__)
 
-Sessions: TypeAlias = async_sessionmaker[AsyncSession]
-
 _CONTENT: TypeAdapter[Welcome | Receipt | Maintenance] = TypeAdapter(MailContent)
 _MESSAGE_ID_DOMAIN = "mailings.invalid"
 
@@ -39,7 +47,12 @@ class RetryPolicy:
 
 
 async def send_mailing(
-    mailing_id: str, *, mailer: Mailer, session_factory: Sessions, policy: RetryPolicy
+    mailing_id: str,
+    *,
+    mailer: Mailer,
+    session_factory: AsyncSessions,
+    policy: RetryPolicy,
+    claims: ClaimPolicy,
 ) -> None:
     """Write to all recipients of a mailing who have no e-mail yet, and record what became of it.
 
@@ -53,54 +66,56 @@ async def send_mailing(
         mailer: sends the e-mails.
         session_factory: makes a session for each change of the rows.
         policy: how often to try.
+        claims: how long the mailing belongs to this task after each e-mail.
     """
-    delivery = _Delivery(mailing_id, session_factory)
-    try:
-        await _deliver(delivery, mailer, policy)
-    except Exception as error:
-        logger.exception("Mailing %s failed", mailing_id)
-        await delivery.finish(f"{type(error).__name__}: {error}")
+    claim = Claim(Mailing, mailing_id, claims)
+    delivery = _Delivery(claim, session_factory)
+    await perform_async(claim, session_factory, partial(_deliver, delivery, mailer, policy))
 
 
-async def _deliver(delivery: "_Delivery", mailer: Mailer, policy: RetryPolicy) -> None:
+async def _deliver(delivery: "_Delivery", mailer: Mailer, policy: RetryPolicy) -> dict[str, Any]:
     await delivery.start()
     for attempt in range(policy.attempts):
         if attempt:
-            await anyio.sleep(policy.delay * 2 ** (attempt - 1))
+            await delivery.pause(policy.delay * 2 ** (attempt - 1))
         await delivery.attempt(mailer)
         if not delivery.open:
             break
     missed = await delivery.close()
-    if missed:
-        logger.error("Mailing %s did not reach %d recipients", delivery.mailing_id, missed)
-    await delivery.finish(f"{missed} recipients were not reached" if missed else None)
+    if not missed:
+        return {}
+    logger.error("%s did not reach %d recipients", delivery.claim, missed)
+    return {"state": TaskState.FAILED.value, "error": f"{missed} recipients were not reached"}
 
 
 @dataclass
 class _Delivery:
     """The recipients of one mailing who are still to be written to, by id."""
 
-    mailing_id: str
-    session_factory: Sessions
+    claim: Claim
+    session_factory: AsyncSessions
     open: dict[int, EmailMessage] = field(default_factory=dict)
 
     async def start(self) -> None:
-        """Mark the mailing as running, and compose what is to be sent."""
-        async with self.session_factory.begin() as db:
-            mailing = await db.get(Mailing, self.mailing_id)
-            if mailing is None:
-                raise LookupError(f"There is no mailing {self.mailing_id}")
-            mailing.state = TaskState.RUNNING.value
+        """Compose what is to be sent."""
+        async with undisturbed(self.session_factory) as db:
+            mailing = await db.get_one(Mailing, self.claim.row_id)
             content = _CONTENT.validate_python(mailing.content)
             style = Style.model_validate(mailing.style)
             for recipient in await db.scalars(self._unreached()):
                 letter = Letter(
                     address(recipient.address, recipient.name),
-                    f"<{self.mailing_id}.{recipient.id}@{_MESSAGE_ID_DOMAIN}>",
+                    f"<{mailing.id}.{recipient.id}@{_MESSAGE_ID_DOMAIN}>",
                     content,
                     style,
                 )
                 self.open[recipient.id] = compose(letter)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, and stay the owner of the mailing."""
+        if not await apply_async(self.session_factory, self.claim.keep(seconds)):
+            raise LostClaimError
+        await anyio.sleep(seconds)
 
     async def attempt(self, mailer: Mailer) -> None:
         """Try once to send all that is open, over one connection."""
@@ -111,7 +126,7 @@ class _Delivery:
                     await self._try(send, waiting[0])
                     waiting.pop(0)
         except UnreachableError as error:  # at first, or from some recipient on
-            logger.warning("Mailing %s: %s", self.mailing_id, error)
+            logger.warning("Mailing %s: %s", self.claim.row_id, error)
             for recipient in waiting:
                 await self._note(recipient, error)
 
@@ -132,35 +147,29 @@ class _Delivery:
             state = RecipientState.REFUSED
         if state is not RecipientState.PENDING:
             del self.open[recipient]
-        async with self.session_factory.begin() as db:
-            await db.execute(
-                update(MailingRecipient)
-                .where(MailingRecipient.id == recipient)
-                .values(
-                    state=state.value,
-                    attempts=MailingRecipient.attempts + 1,
-                    error=None if error is None else str(error),
+        outcome = {
+            "state": state.value,
+            "attempts": MailingRecipient.attempts + 1,
+            "error": None if error is None else str(error),
+        }
+        async with undisturbed(self.session_factory) as db:
+            kept = await db.scalar(self.claim.keep()) is not None
+            if kept or error is None:  # what another has noted meanwhile is not overwritten
+                await db.execute(
+                    update(MailingRecipient).where(MailingRecipient.id == recipient).values(outcome)
                 )
-            )
+        if not kept:
+            raise LostClaimError
 
     async def close(self) -> int:
         """Give up on what is still open; return how many of all recipients were not reached."""
-        async with self.session_factory.begin() as db:
+        unreached: Sequence[MailingRecipient] = ()
+        async with undisturbed(self.session_factory) as db:
             unreached = (await db.scalars(self._unreached(refused=True))).all()
             for recipient in unreached:
                 if recipient.id in self.open:
                     recipient.state = RecipientState.FAILED.value
-            return len(unreached)
-
-    async def finish(self, error: str | None) -> None:
-        """Store how the mailing ended."""
-        state = TaskState.FAILED if error else TaskState.DONE
-        async with self.session_factory.begin() as db:
-            await db.execute(
-                update(Mailing)
-                .where(Mailing.id == self.mailing_id)
-                .values(state=state.value, error=error)
-            )
+        return len(unreached)
 
     def _unreached(self, *, refused: bool = False) -> Select[MailingRecipient]:
         reached = [RecipientState.SENT.value]
@@ -168,7 +177,7 @@ class _Delivery:
             reached.append(RecipientState.REFUSED.value)
         return (
             select(MailingRecipient)
-            .where(MailingRecipient.mailing_id == self.mailing_id)
+            .where(MailingRecipient.mailing_id == self.claim.row_id)
             .where(MailingRecipient.state.not_in(reached))
             .order_by(MailingRecipient.id)
         )
