@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 Hook = Callable[[ModuleType], None]
+
+_IMPORTLIB: Final = "<frozen importlib._bootstrap>"
 
 
 class ImportHooks:
@@ -69,6 +71,8 @@ class ImportHooks:
             if hook is not None and module.__name__ == name:
                 hook(module)
 
+        # A warning about an import names the line that imports: frames of importlib do not count.
+        exec_module.__code__ = exec_module.__code__.replace(co_filename=_IMPORTLIB)
         try:
             loader.exec_module = exec_module
         except AttributeError:  # a loader that is a class or has slots; the module stays unseen

@@ -83,6 +83,18 @@ def test_module_whose_import_fails_can_be_imported_again(package: Path, hooks: I
     assert seen == ["fixed"]
 
 
+def test_warning_about_an_import_names_the_line_that_imports(
+    package: Path, hooks: ImportHooks
+) -> None:
+    (package / "hooked_one.py").write_text(
+        "import warnings\nwarnings.warn('old', DeprecationWarning, stacklevel=2)\n"
+    )
+    hooks.install({"hooked_one": lambda _: None})
+    with pytest.warns(DeprecationWarning, match="old") as caught:
+        __import__("hooked_one")
+    assert [warning.filename for warning in caught] == [__file__]
+
+
 def test_module_that_does_not_exist(hooks: ImportHooks) -> None:
     hooks.install({"hooked_nowhere": lambda _: None})
     with pytest.raises(ModuleNotFoundError):
