@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 from fastapi import BackgroundTasks, FastAPI, Request
+from packaging.version import Version
 
 import bgcheck
 from bgcheck.runner.faults import Fault
@@ -146,15 +148,28 @@ def test_a_delay_takes_virtual_time(client: Any, bgtasks: bgcheck.BackgroundTask
     assert outcomes(bgtasks) == ["succeeded", "succeeded"]
 
 
+def hidden_by_middleware(app: FastAPI, backend: str) -> bool:
+    """Does `is_disconnected` lose the message in the task group of BaseHTTPMiddleware?
+
+    starlette 0.27.0, middleware/base.py, lines 39 to 47: leaving the group is a checkpoint of
+    anyio 4 on asyncio, so the cancelled scope around it takes the message that has arrived.
+    """
+    versions = [Version(version(name)) for name in ("starlette", "anyio")]
+    old = versions[0] < Version("0.32") and versions[1] >= Version("4")
+    return bool(app.user_middleware) and old and backend == "asyncio"
+
+
+# Starlette 0.28 to 0.37 leave the body's generator behind there, which trio tells.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_client_that_goes_away_while_a_task_is_held(
-    client: Any, bgtasks: bgcheck.BackgroundTasksLog
+    app: FastAPI, client: Any, anyio_backend: str, bgtasks: bgcheck.BackgroundTasksLog
 ) -> None:
     with bgtasks.hold() as gate:
         client.post("/listen")
         bgtasks.disconnect_client(bgtasks[0])
         gate.drain()
     assert outcomes(bgtasks) == ["succeeded"]
-    assert events == ["disconnected: True"]
+    assert events == [f"disconnected: {not hidden_by_middleware(app, anyio_backend)}"]
     assert client.post("/def").status_code == 200
 
 
