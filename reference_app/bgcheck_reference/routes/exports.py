@@ -1,13 +1,13 @@
 """Reports as files: made in the background, downloaded when they are done."""
 
-from fastapi import APIRouter, HTTPException, Request, Response, status
+from fastapi import APIRouter, HTTPException, status
 from fastapi.responses import FileResponse
 
 from bgcheck_reference.db import AsyncDb
 from bgcheck_reference.exports.store import download_name
 from bgcheck_reference.models import Export, TaskState
-from bgcheck_reference.queues import QueueDep
 from bgcheck_reference.queues.resources import ExportStoreDep
+from bgcheck_reference.routes.work import Intake, known
 from bgcheck_reference.schemas_exports import ExportFormat, ExportOut, ExportRequest
 from bgcheck_reference.tasks.exports import make_export
 
@@ -20,9 +20,7 @@ _UNTRUSTED = {
 
 
 @router.post("/exports", status_code=status.HTTP_202_ACCEPTED)
-async def create_export(
-    wanted: ExportRequest, db: AsyncDb, queue: QueueDep, request: Request, response: Response
-) -> ExportOut:
+async def create_export(wanted: ExportRequest, db: AsyncDb, intake: Intake) -> ExportOut:
     """Ask for a report as a file; poll the `Location`, then download `{Location}/file`.
 
     **Holds on every version.** The row is committed before the task is scheduled, and the task
@@ -30,23 +28,20 @@ async def create_export(
     """
     export = Export(**wanted.model_dump(mode="json", exclude={"since", "until"}))
     export.since, export.until = wanted.since, wanted.until
-    db.add(export)
-    await db.commit()
-    await queue.add(make_export, export.id)
-    response.headers["Location"] = request.url_for("read_export", export_id=export.id).path
+    await intake.store(db, export, make_export)
     return ExportOut.model_validate(export)
 
 
 @router.get("/exports/{export_id}")
 async def read_export(export_id: str, db: AsyncDb) -> ExportOut:
     """Tell how far a report has come."""
-    return ExportOut.model_validate(await _find(db, export_id))
+    return ExportOut.model_validate(known(await db.get(Export, export_id), Export))
 
 
 @router.get("/exports/{export_id}/file", response_class=FileResponse)
 async def download_export(export_id: str, db: AsyncDb, store: ExportStoreDep) -> FileResponse:
     """Download a report that is done."""
-    export = await _find(db, export_id)
+    export = known(await db.get(Export, export_id), Export)
     if export.state != TaskState.DONE.value:
         raise HTTPException(status_code=409, detail=f"The report is {export.state}")
     file_format = ExportFormat(export.format)
@@ -55,10 +50,3 @@ async def download_export(export_id: str, db: AsyncDb, store: ExportStoreDep) ->
         raise HTTPException(status_code=410, detail="The file is gone")
     name = download_name(export.title, file_format)
     return FileResponse(path, filename=name, headers=_UNTRUSTED)
-
-
-async def _find(db: AsyncDb, export_id: str) -> Export:
-    export = await db.get(Export, export_id)
-    if export is None:
-        raise HTTPException(status_code=404, detail="No such report")
-    return export

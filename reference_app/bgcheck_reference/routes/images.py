@@ -23,7 +23,7 @@ from bgcheck_reference.db import Db
 from bgcheck_reference.image_stores import ImageStore, ImageStoresDep
 from bgcheck_reference.images import ImageError, sniff
 from bgcheck_reference.models import Image, TaskState
-from bgcheck_reference.queues import QueueDep
+from bgcheck_reference.routes.work import Intake, known
 from bgcheck_reference.schemas_images import Filter, Fit, ImageFormat, ImageOut, Plan, Storage
 from bgcheck_reference.settings import Settings, SettingsDep
 from bgcheck_reference.tasks.images import make_image, result_key, upload_key
@@ -82,13 +82,11 @@ def get_plan(
 
 @router.post("/images", status_code=status.HTTP_202_ACCEPTED)
 def create_image(
-    queue: QueueDep,
     plan: Annotated[Plan, Depends(get_plan)],
     stores: ImageStoresDep,
     settings: SettingsDep,
     db: Db,
-    request: Request,
-    response: Response,
+    intake: Intake,
     file: UploadFile = FILE,
     storage: Storage = STORAGE,
 ) -> ImageOut:
@@ -119,21 +117,20 @@ def create_image(
     except Exception:
         store.delete(upload_key(image.id))
         raise
-    anyio.from_thread.run(queue.add, make_image, image.id)
-    response.headers["Location"] = request.url_for("read_image", image_id=image.id).path
+    anyio.from_thread.run(intake.schedule, image, make_image)
     return ImageOut.model_validate(image)
 
 
 @router.get("/images/{image_id}")
 def read_image(image_id: str, db: Db) -> ImageOut:
     """Tell how far an image has come."""
-    return ImageOut.model_validate(_get(db, image_id))
+    return ImageOut.model_validate(known(db.get(Image, image_id), Image))
 
 
 @router.get("/images/{image_id}/content", response_class=Response)
 def read_image_content(image_id: str, db: Db, stores: ImageStoresDep) -> Response:
     """Give the new image itself, once it is done."""
-    image = _get(db, image_id)
+    image = known(db.get(Image, image_id), Image)
     if image.state != TaskState.DONE.value:
         raise HTTPException(status_code=409, detail=f"The image is {image.state}")
     store = _store(stores, Storage(image.storage))
@@ -147,13 +144,6 @@ def read_image_content(image_id: str, db: Db, stores: ImageStoresDep) -> Respons
             "X-Content-Type-Options": "nosniff",
         },
     )
-
-
-def _get(db: Db, image_id: str) -> Image:
-    image = db.get(Image, image_id)
-    if image is None:
-        raise HTTPException(status_code=404, detail="No such image")
-    return image
 
 
 def _store(stores: Mapping[Storage, ImageStore], storage: Storage) -> ImageStore:

@@ -1,8 +1,6 @@
 """Error recovery: work that is retried, that a restart does not lose, and that can be run again."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 from sqlalchemy import select
@@ -10,7 +8,7 @@ from sqlalchemy import select
 from bgcheck_reference.claims import apply_async, run_again
 from bgcheck_reference.db import AsyncDb, AsyncSessionFactory
 from bgcheck_reference.models import Job, TaskState
-from bgcheck_reference.queues import QueueDep
+from bgcheck_reference.routes.work import Intake, WorkIntake, known
 from bgcheck_reference.schemas_jobs import BroadcastJob, EmailJob, JobKind, JobOut
 from bgcheck_reference.tasks.jobs import run_job
 
@@ -19,37 +17,22 @@ router = APIRouter(tags=["Error recovery"])
 _PAGES = Environment(loader=PackageLoader("bgcheck_reference"), autoescape=True)
 
 
-class JobScheduler:
-    """Hands a committed job to the queue."""
-
-    def __init__(self, queue: QueueDep, request: Request, response: Response) -> None:
-        self._queue, self._request, self._response = queue, request, response
-
-    async def schedule(self, job_id: str) -> None:
-        """Schedule the task, and let the response tell where the job is."""
-        await self._queue.add(run_job, job_id)
-        self._response.headers["Location"] = self._request.url_for("read_job", job_id=job_id).path
-
-
-Scheduler = Annotated[JobScheduler, Depends()]
-
-
 @router.post("/jobs/email", status_code=202)
-async def create_email_job(wanted: EmailJob, db: AsyncDb, scheduler: Scheduler) -> JobOut:
+async def create_email_job(wanted: EmailJob, db: AsyncDb, intake: Intake) -> JobOut:
     """Send an e-mail that no restart loses; it may be sent twice if the process is killed.
 
     **Holds on every version.** The row is committed before the task is scheduled.
     """
-    return await _create(JobKind.EMAIL, wanted, db, scheduler)
+    return await _create(JobKind.EMAIL, wanted, db, intake)
 
 
 @router.post("/jobs/broadcast", status_code=202)
-async def create_broadcast_job(wanted: BroadcastJob, db: AsyncDb, scheduler: Scheduler) -> JobOut:
+async def create_broadcast_job(wanted: BroadcastJob, db: AsyncDb, intake: Intake) -> JobOut:
     """Notify users exactly once: the notifications and the end of the job are one transaction.
 
     **Holds on every version.** The row is committed before the task is scheduled.
     """
-    return await _create(JobKind.BROADCAST, wanted, db, scheduler)
+    return await _create(JobKind.BROADCAST, wanted, db, intake)
 
 
 @router.get("/jobs")
@@ -70,30 +53,26 @@ async def jobs_page(db: AsyncDb, state: TaskState | None = None) -> str:
 @router.get("/jobs/{job_id}")
 async def read_job(job_id: str, db: AsyncDb) -> JobOut:
     """Tell how a job fares."""
-    return JobOut.model_validate(await _get(db, job_id))
+    return JobOut.model_validate(known(await db.get(Job, job_id), Job))
 
 
 @router.post("/jobs/{job_id}/rerun", status_code=202)
-async def rerun_job(
-    job_id: str, session_factory: AsyncSessionFactory, scheduler: Scheduler
-) -> JobOut:
+async def rerun_job(job_id: str, session_factory: AsyncSessionFactory, intake: Intake) -> JobOut:
     """Run a failed job again, with all its attempts; of two who ask, one succeeds."""
     reset = await apply_async(session_factory, run_again(Job, job_id))
     async with session_factory() as db:  # a session of the request is open all through the task
-        job = await _get(db, job_id)
+        job = known(await db.get(Job, job_id), Job)
     if not reset:
         raise HTTPException(status_code=409, detail=f"The job is {job.state}, not failed")
-    await scheduler.schedule(job_id)
+    await intake.schedule(job, run_job)
     return JobOut.model_validate(job)
 
 
 async def _create(
-    kind: JobKind, wanted: EmailJob | BroadcastJob, db: AsyncDb, scheduler: JobScheduler
+    kind: JobKind, wanted: EmailJob | BroadcastJob, db: AsyncDb, intake: WorkIntake
 ) -> JobOut:
     job = Job(kind=kind.value, payload=wanted.model_dump(mode="json"))
-    db.add(job)
-    await db.commit()
-    await scheduler.schedule(job.id)
+    await intake.store(db, job, run_job)
     return JobOut.model_validate(job)
 
 
@@ -102,10 +81,3 @@ async def _newest(db: AsyncDb, state: TaskState | None, limit: int) -> list[Job]
     if state is not None:
         query = query.where(Job.state == state.value)
     return list(await db.scalars(query))
-
-
-async def _get(db: AsyncDb, job_id: str) -> Job:
-    job = await db.get(Job, job_id)
-    if job is None:
-        raise HTTPException(status_code=404, detail="No such job")
-    return job

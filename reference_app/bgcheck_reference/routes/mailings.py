@@ -1,13 +1,13 @@
 """E-mail notifications of several kinds, each to a list of recipients."""
 
-from fastapi import APIRouter, HTTPException, Request, Response, status
-from sqlalchemy import select, update
+from fastapi import APIRouter, HTTPException, status
+from sqlalchemy import update
 from sqlalchemy.orm import selectinload
 
 from bgcheck_reference.claims import run_again
 from bgcheck_reference.db import AsyncDb
 from bgcheck_reference.models import Mailing, MailingRecipient, RecipientState
-from bgcheck_reference.queues import QueueDep
+from bgcheck_reference.routes.work import Intake, known
 from bgcheck_reference.schemas_mailings import MailingOut, MailingRequest
 from bgcheck_reference.settings import SettingsDep
 from bgcheck_reference.tasks.mailings import send_mailing
@@ -17,12 +17,7 @@ router = APIRouter(tags=["E-mail notifications"])
 
 @router.post("/mailings", status_code=status.HTTP_202_ACCEPTED)
 async def create_mailing(
-    wanted: MailingRequest,
-    queue: QueueDep,
-    db: AsyncDb,
-    settings: SettingsDep,
-    request: Request,
-    response: Response,
+    wanted: MailingRequest, db: AsyncDb, settings: SettingsDep, intake: Intake
 ) -> MailingOut:
     """Write an e-mail of some kind to each recipient; the `Location` tells who has it.
 
@@ -33,10 +28,7 @@ async def create_mailing(
         detail = f"Too many recipients: at most {settings.mail_max_recipients}"
         raise HTTPException(status_code=422, detail=detail)
     mailing = _stored(wanted)
-    db.add(mailing)
-    await db.commit()
-    await queue.add(send_mailing, mailing.id)
-    response.headers["Location"] = request.url_for("read_mailing", mailing_id=mailing.id).path
+    await intake.store(db, mailing, send_mailing)
     return MailingOut.model_validate(mailing)
 
 
@@ -47,7 +39,7 @@ async def read_mailing(mailing_id: str, db: AsyncDb) -> MailingOut:
 
 
 @router.post("/mailings/{mailing_id}/retry", status_code=status.HTTP_202_ACCEPTED)
-async def retry_mailing(mailing_id: str, db: AsyncDb, queue: QueueDep) -> MailingOut:
+async def retry_mailing(mailing_id: str, db: AsyncDb, intake: Intake) -> MailingOut:
     """Try a failed mailing once more; nobody who has the e-mail gets a second one."""
     # One statement: of two requests at once only one finds a failed mailing.
     found = await db.scalar(run_again(Mailing, mailing_id))
@@ -62,18 +54,13 @@ async def retry_mailing(mailing_id: str, db: AsyncDb, queue: QueueDep) -> Mailin
     )
     mailing = await _find(db, mailing_id)
     await db.commit()
-    await queue.add(send_mailing, mailing_id)
+    await intake.schedule(mailing, send_mailing)
     return MailingOut.model_validate(mailing)
 
 
 async def _find(db: AsyncDb, mailing_id: str) -> Mailing:
-    query = (
-        select(Mailing).where(Mailing.id == mailing_id).options(selectinload(Mailing.recipients))
-    )
-    mailing = await db.scalar(query)
-    if mailing is None:
-        raise HTTPException(status_code=404, detail="No such mailing")
-    return mailing
+    recipients = selectinload(Mailing.recipients)
+    return known(await db.get(Mailing, mailing_id, options=[recipients]), Mailing)
 
 
 def _stored(wanted: MailingRequest) -> Mailing:

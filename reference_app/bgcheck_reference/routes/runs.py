@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from importlib.resources import files
 
 import anyio
-from fastapi import APIRouter, HTTPException, Request, Response, status
+from fastapi import APIRouter, Request, status
 from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from bgcheck_reference.db import AsyncDb, AsyncSessionFactory, Db
+from bgcheck_reference.db import AsyncDb, AsyncSessionFactory
 from bgcheck_reference.models import Run, TaskState
-from bgcheck_reference.queues import QueueDep
+from bgcheck_reference.routes.work import Intake, known
 from bgcheck_reference.schemas_runs import RunOut, RunRequest
 from bgcheck_reference.settings import SettingsDep
 from bgcheck_reference.tasks.runs import STEPS_PER_LEVEL, work_in_steps
@@ -24,28 +24,20 @@ KEEP_ALIVE_POLLS = 30
 
 
 @router.post("/runs", status_code=status.HTTP_202_ACCEPTED)
-async def create_run(
-    wanted: RunRequest, db: AsyncDb, queue: QueueDep, request: Request, response: Response
-) -> RunOut:
+async def create_run(wanted: RunRequest, db: AsyncDb, intake: Intake) -> RunOut:
     """Start a run; the `Location` tells how far it has come, and `/events` under it streams it.
 
     **Holds on every version.** The row is committed before the task is scheduled.
     """
     run = Run(name=wanted.name, steps_total=wanted.levels * STEPS_PER_LEVEL)
-    db.add(run)
-    await db.commit()
-    await queue.add(work_in_steps, run.id)
-    response.headers["Location"] = request.url_for("read_run", run_id=run.id).path
+    await intake.store(db, run, work_in_steps)
     return RunOut.model_validate(run)
 
 
 @router.get("/runs/{run_id}")
-def read_run(run_id: str, db: Db) -> RunOut:
+async def read_run(run_id: str, db: AsyncDb) -> RunOut:
     """Tell how far a run has come."""
-    run = db.get(Run, run_id)
-    if run is None:
-        raise HTTPException(status_code=404, detail="No such run")
-    return RunOut.model_validate(run)
+    return RunOut.model_validate(known(await db.get(Run, run_id), Run))
 
 
 @router.get("/runs/{run_id}/events")
@@ -53,9 +45,8 @@ async def stream_run(
     run_id: str, request: Request, session_factory: AsyncSessionFactory, settings: SettingsDep
 ) -> StreamingResponse:
     """Stream the progress as server-sent events; the last one is named `end`."""
-    run = await _read(session_factory, run_id)
-    if run is None:
-        raise HTTPException(status_code=404, detail="No such run")
+    async with session_factory() as db:
+        run = RunOut.model_validate(known(await db.get(Run, run_id), Run))
     return StreamingResponse(
         run_events(run, request, session_factory, settings.progress_poll_seconds),
         media_type="text/event-stream",
