@@ -21,6 +21,7 @@ def app(tmp_path: Path) -> Iterator[Any]:
         seconds_per_importance=0,
         email_retry_delay=0,
         export_directory=tmp_path / "exports",
+        image_directory=tmp_path / "images",
     )
     made = create_app(settings)
     yield made

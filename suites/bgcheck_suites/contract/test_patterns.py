@@ -117,31 +117,3 @@ class TestReport(TaskContract):
     request = "POST /reports"
     json = {"title": "Unread messages"}
     tasks = ("make_report",)
-
-
-class TestMailing(TaskContract):
-    """An e-mail notification."""
-
-    request = "POST /mailings"
-    json = {
-        "recipients": [{"address": "ada@example.com", "name": "Ada"}],
-        "content": {
-            "kind": "welcome",
-            "product": "bgcheck",
-            "start_url": "https://example.com",
-        },
-    }
-    tasks = ("send_mailing",)
-
-
-class TestExport(TaskContract):
-    """A report as a file."""
-
-    request = "POST /exports"
-    json = {
-        "title": "March",
-        "format": "csv",
-        "since": "2026-03-01",
-        "until": "2026-03-31",
-    }
-    tasks = ("make_export",)
