@@ -1,24 +1,24 @@
 """Invalid requests, derived from the app's own OpenAPI schema: the valid request with one fault."""
 
-import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from .judging import Judge
+from .openapi import Operation
 from .subject import RequestSpec
+from .variants import texts, variants
 
-WRONG_TYPES: Mapping[str, Any] = {
-    "integer": "not-a-number",
-    "number": "not-a-number",
-    "boolean": "not-a-boolean",
-    "string": {"not": "a string"},
-    "array": {"not": "a list"},
-    "object": "not-an-object",
-}
-LIMIT = 12
+LIMIT = 40
 """How many invalid requests are derived, at most."""
+
+OF_THE_CLIENT = frozenset({"accept", "accept-encoding", "connection", "host", "user-agent"})
+"""Headers that a client sends by itself."""
+
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+UPLOADS = ("contentMediaType", "contentEncoding")
 
 
 @dataclass(frozen=True)
@@ -29,158 +29,112 @@ class Invalid:
     request: RequestSpec
 
 
-@dataclass(frozen=True)
-class Operation:
-    """The operation of an OpenAPI schema that a request belongs to."""
+def derive(operation: Operation, request: RequestSpec) -> list[Invalid]:
+    """Return invalid variants of a valid request; none where its operation takes no input.
 
-    path: str
-    values: Mapping[str, str]
-    definition: Mapping[str, Any]
-    schema: Mapping[str, Any]
-
-    def resolved(self, part: Any) -> Mapping[str, Any]:
-        """Follow references, and take the alternative that is not null."""
-        while isinstance(part, Mapping):
-            if "$ref" in part:
-                target: Any = self.schema
-                for name in part["$ref"].removeprefix("#/").split("/"):
-                    target = target[name]
-                part = target
-            elif "allOf" in part and len(part["allOf"]) == 1:
-                part = {**part["allOf"][0], **{k: v for k, v in part.items() if k != "allOf"}}
-            else:
-                return part
-        return {}
-
-
-def operation_of(schema: Mapping[str, Any], request: RequestSpec) -> Operation | None:
-    """Find the operation that a request belongs to; a path without parameters goes first."""
-    path = request.url.partition("?")[0]
-    for template in sorted(schema.get("paths", {}), key=lambda one: one.count("{")):
-        names = re.findall(r"{([^}]+)}", template)
-        pattern = re.sub(r"\\{[^}]+\\}", "([^/]+)", re.escape(template))
-        match = re.fullmatch(pattern, path)
-        definition = schema["paths"][template].get(request.method.lower())
-        if match is not None and definition is not None:
-            values = dict(zip(names, match.groups(), strict=True))
-            return Operation(template, values, definition, schema)
-    return None
-
-
-def derive(schema: Mapping[str, Any], request: RequestSpec) -> list[Invalid]:
-    """Return invalid variants of a valid request; none where its operation takes no input."""
-    operation = operation_of(schema, request)
-    if operation is None:
-        return []
-    found = [*_parameters(operation, request), *_bodies(operation, request)]
+    They are the same each time. Where there are many, they are evenly chosen.
+    """
+    judge = Judge(operation.document)
+    found = [*_parameters(judge, operation, request), *_bodies(judge, operation, request)]
     return found[:: -(-len(found) // LIMIT)] if found else []
 
 
-def _parameters(operation: Operation, request: RequestSpec) -> Iterator[Invalid]:
-    for given in operation.definition.get("parameters", ()):
-        parameter = operation.resolved(given)
-        schema = operation.resolved(parameter.get("schema", {}))
-        where = f"{parameter['in']} parameter {parameter['name']}"
-        for fault, value in _wrong_values(schema, operation, text=True):
-            changed = _with_parameter(operation, request, parameter, str(value))
-            if changed is not None:
-                yield Invalid(f"{where} is {fault}", changed)
-        if parameter.get("required") and parameter["in"] == "query":
-            changed = _with_parameter(operation, request, parameter, None)
-            if changed is not None:
-                yield Invalid(f"{where} is missing", changed)
+def _parameters(judge: Judge, operation: Operation, request: RequestSpec) -> Iterator[Invalid]:
+    for given in operation.definition["parameters"]:
+        parameter = judge.resolved(given)
+        name, place = str(parameter["name"]), parameter["in"]
+        where = f"{place} parameter {name}"
+        for one in texts(judge, _one_of(judge, parameter.get("schema", {})), where):
+            changed = _with_parameter(operation, request, place, name, one.value)
+            yield Invalid(f"{where} {one.fault}", changed)
+        known = place == "header" and name.lower() in OF_THE_CLIENT
+        if parameter.get("required") and place != "path" and not known:
+            changed = _with_parameter(operation, request, place, name, None)
+            yield Invalid(f"{where} is missing", changed)
+
+
+def _one_of(judge: Judge, schema: Any) -> dict[str, Any]:
+    """Return the schema of one text of a parameter: of an item, where it is a list."""
+    parts = [part for part in judge.simple(schema) if part.get("type") != "null"]
+    return {
+        "anyOf": [part.get("items", {}) if part.get("type") == "array" else part for part in parts]
+    }
 
 
 def _with_parameter(
-    operation: Operation, request: RequestSpec, parameter: Mapping[str, Any], value: str | None
-) -> RequestSpec | None:
-    name = parameter["name"]
+    operation: Operation, request: RequestSpec, place: str, name: str, value: str | None
+) -> RequestSpec:
     path, _, query = request.url.partition("?")
-    if parameter["in"] == "path" and value:
-        values = {**operation.values, name: quote(value, safe="")}
-        path = re.sub(r"{([^}]+)}", lambda match: values[match[1]], operation.path)
-    elif parameter["in"] == "query":
+    if place == "path":
+        values = {**operation.values, name: quote(str(value), safe="")}
+        inner = re.sub(r"{([^}]+)}", lambda match: values[match[1]], operation.path)
+        path = operation.prefix + inner
+    elif place == "query":
         pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != name]
         query = urlencode([*pairs, *([(name, value)] if value is not None else [])])
+    elif place == "cookie":
+        return request.changed(headers=_with_cookie(request.headers, name, value))
     else:
-        return None
+        return request.changed(headers=_with_header(request.headers, name, value))
     return request.changed(line=f"{request.method} {path}{'?' if query else ''}{query}")
 
 
-def _bodies(operation: Operation, request: RequestSpec) -> Iterator[Invalid]:
-    body = operation.resolved(operation.definition.get("requestBody", {}))
-    content = body.get("content", {}).get("application/json")
-    if content is None or request.json is None:
-        return
-    schema = operation.resolved(content.get("schema", {}))
-    for path, fault, changed in _mutations(schema, operation, request.json, "the body"):
-        yield Invalid(f"{path} {fault}", request.changed(json=changed))
+def _with_header(headers: Mapping[str, str], name: str, value: str | None) -> dict[str, str]:
+    others = {key: text for key, text in headers.items() if key.lower() != name.lower()}
+    return others if value is None else {**others, name: value}
+
+
+def _with_cookie(headers: Mapping[str, str], name: str, value: str | None) -> dict[str, str]:
+    old = next((text for key, text in headers.items() if key.lower() == "cookie"), "")
+    pairs = [pair.strip() for pair in old.split(";") if pair.strip()]
+    pairs = [pair for pair in pairs if pair.partition("=")[0] != name]
+    pairs += [f"{name}={value}"] if value is not None else []
+    return _with_header(headers, "cookie", "; ".join(pairs) or None)
+
+
+def _bodies(judge: Judge, operation: Operation, request: RequestSpec) -> Iterator[Invalid]:
+    body = judge.resolved(operation.definition.get("requestBody", {}))
+    for kind, described in body.get("content", {}).items():
+        schema = described.get("schema", {})
+        if request.json is not None and kind.endswith("json"):
+            yield from _json(judge, schema, request)
+        elif kind in FORMS and not isinstance(request.data, (str, bytes)):
+            yield from _form(judge, schema, request)
     if body.get("required"):
-        yield Invalid("the body is missing", request.changed(json=None))
+        yield Invalid("the body is missing", request.changed(json=None, data=None, files=None))
 
 
-def _mutations(
-    given: Any, operation: Operation, value: Any, path: str, depth: int = 3
-) -> Iterator[tuple[str, str, Any]]:
-    """Yield copies of a valid value with one fault each."""
-    schema = operation.resolved(given)
-    for fault, wrong in _wrong_values(schema, operation, text=False):
-        yield path, f"is {fault}", wrong
-    if not depth:
-        return
-    if isinstance(value, dict) and "properties" in schema:
-        yield from _members(schema, operation, value, path, depth)
-    elif isinstance(value, list) and value and "items" in schema:
-        for where, fault, wrong in _mutations(
-            schema["items"], operation, value[0], f"{path}[0]", depth - 1
-        ):
-            yield where, fault, [wrong, *copy.deepcopy(value[1:])]
+def _json(judge: Judge, schema: Any, request: RequestSpec) -> Iterator[Invalid]:
+    for one in variants(judge, schema, request.json, "the body"):
+        yield Invalid(f"{one.where} {one.fault}", request.changed(json=one.value))
+    headers = _with_header(request.headers, "content-type", "application/json")
+    yield Invalid("the body is no JSON", request.changed(json=None, data="{", headers=headers))
 
 
-def _members(
-    schema: Mapping[str, Any], operation: Operation, value: dict[str, Any], path: str, depth: int
-) -> Iterator[tuple[str, str, Any]]:
-    for name in schema.get("required", ()):
-        if name in value:
-            yield f"{path}.{name}", "is missing", {k: v for k, v in value.items() if k != name}
-    for name, inner in schema["properties"].items():
-        if name in value:
-            for where, fault, wrong in _mutations(
-                inner, operation, value[name], f"{path}.{name}", depth - 1
-            ):
-                yield where, fault, {**copy.deepcopy(value), name: wrong}
+def _form(judge: Judge, given: Any, request: RequestSpec) -> Iterator[Invalid]:
+    """Break the fields of a form one by one; an empty field is a missing one."""
+    schema = judge.resolved(given)
+    for name, described in schema.get("properties", {}).items():
+        field, where = _one_of(judge, described), f"form field {name}"
+        if not _is_upload(judge, field):
+            for one in texts(judge, field, where):
+                data = {**(_without(request.data, name) or {}), name: one.value}
+                yield Invalid(f"{where} {one.fault}", request.changed(data=data))
+        if name in schema.get("required", ()):
+            yield Invalid(
+                f"{where} is missing",
+                request.changed(
+                    data=_without(request.data, name), files=_without(request.files, name)
+                ),
+            )
 
 
-def _wrong_values(
-    schema: Mapping[str, Any], operation: Operation, *, text: bool
-) -> Iterator[tuple[str, Any]]:
-    """Yield values that a schema forbids; none where it has alternatives."""
-    kind = schema.get("type")
-    if not isinstance(kind, str) or kind not in WRONG_TYPES:
-        return
-    if not text or kind in ("integer", "number", "boolean"):
-        yield f"no {kind}", WRONG_TYPES[kind]
-    if "enum" in schema and kind == "string":
-        yield "none of the values allowed", "-".join([*map(str, schema["enum"]), "not"])
-    yield from _out_of_bounds(schema, kind)
+def _is_upload(judge: Judge, schema: Any) -> bool:
+    parts = judge.simple(schema)
+    return any(part.get("format") == "binary" or any(u in part for u in UPLOADS) for part in parts)
 
 
-def _out_of_bounds(schema: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
-    if kind in ("integer", "number"):
-        for name, step in (("minimum", -1), ("maximum", 1)):
-            if isinstance(schema.get(name), (int, float)):
-                yield f"beyond its {name} {schema[name]}", schema[name] + step
-        for name in ("exclusiveMinimum", "exclusiveMaximum"):
-            if isinstance(schema.get(name), (int, float)) and schema.get(name) is not True:
-                yield f"at its {name} {schema[name]}", schema[name]
-    elif kind == "string" and isinstance(schema.get("maxLength"), int):
-        yield f"longer than {schema['maxLength']}", "x" * (schema["maxLength"] + 1)
-    elif kind == "array" and isinstance(schema.get("minItems"), int) and schema["minItems"] > 0:
-        yield f"shorter than {schema['minItems']}", []
-
-
-def schema_of(app: Any) -> Mapping[str, Any] | None:
-    """Return the OpenAPI schema of an app, or None where it has none."""
-    make = getattr(app, "openapi", None)
-    found = make() if callable(make) else None
-    return found if isinstance(found, Mapping) else None
+def _without(fields: Any, name: str) -> Any:
+    if isinstance(fields, Mapping):
+        return {key: value for key, value in fields.items() if key != name}
+    return fields and [pair for pair in fields if pair[0] != name]

@@ -3,7 +3,8 @@
 from bgcheck_suites.events import Contradiction
 from bgcheck_suites.marks import NotApplicable
 
-from .invalid import Invalid, derive, schema_of
+from .invalid import Invalid, derive
+from .openapi import documents, operation_of
 from .subject import Subject
 from .trial import Sent, Trial, place, trial
 
@@ -18,13 +19,14 @@ def invalid_refused(subject: Subject) -> None:
 
 def _cases(subject: Subject) -> list[Invalid]:
     given = [Invalid(f"it is {one.line} (given)", one) for one in subject.invalid]
-    schema = schema_of(subject.app)
-    derived = derive(schema, subject.request) if schema is not None else []
+    operation = operation_of(subject.app, subject.request)
+    derived = derive(operation, subject.request) if operation is not None else []
     if given or derived:
         return [*given, *derived]
-    if schema is None:
-        raise NotApplicable("the app has no OpenAPI schema; give `invalid` requests")
-    raise NotApplicable("the schema of the operation forbids nothing; give `invalid` requests")
+    if operation is not None:
+        raise NotApplicable("the schema of the operation forbids nothing; give `invalid` requests")
+    known = "does not list this request" if any(documents(subject.app)) else "is not there"
+    raise NotApplicable(f"the OpenAPI schema of the app {known}; give `invalid` requests")
 
 
 def _require_refused(made: Trial, invalid: Invalid) -> None:
@@ -42,5 +44,8 @@ def _require_refused(made: Trial, invalid: Invalid) -> None:
 
 
 def _written(invalid: Invalid, sent: Sent) -> str:
-    body = f" with {invalid.request.json!r}" if invalid.request.json is not None else ""
-    return f"{invalid.request.line[:200]}{body[:200]} -> {sent.status}"
+    spec = invalid.request
+    parts = {"json": spec.json, "data": spec.data, "files": spec.files, "headers": spec.headers}
+    given = ", ".join(f"{name} {value!r}" for name, value in parts.items() if value)
+    body = f" with {given}" if given else ""
+    return f"{spec.line[:200]}{body[:200]} -> {sent.status}"
