@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from .endpoint.subject import RequestSpec, Subject, SubjectError, load_app, subject_of
+from .endpoint.loading import load_app
+from .endpoint.subject import RequestSpec, Subject, SubjectError, subject_of
 from .endpoint.verify import contract_rows
 from .gating import Known, gate, gate_capabilities
 from .marks import requirement
@@ -60,8 +61,13 @@ class TaskContract:
     # The trials inject faults on purpose: the checks of the session need not tell of them.
     pytestmark: ClassVar[Any] = pytest.mark.bgcheck(ignore=["BG"])
 
-    def prepare(self) -> None:
-        """Do what must be done before each request, such as storing a row that it needs."""
+    def prepare(self) -> str | Mapping[str, Any] | None:
+        """Do what must be done before each request, such as storing a row that it needs.
+
+        May return a line such as `POST /items/2`, or other parts of the request, to be sent
+        instead of the request of the class: one for each row.
+        """
+        return None
 
     def probe(self) -> Any:
         """Return more of the app's state, to compare runs by: numbers, lists, dicts."""

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from PIL import Image as Picture
 
-from bgcheck_reference.models import Job, TaskState
+from bgcheck_reference.models import Job, Mailing, MailingRecipient, RecipientState, TaskState
 from bgcheck_suites import TaskContract
 
-FAILED_JOB = "00000000-0000-4000-8000-000000000001"
+WELCOME = {"kind": "welcome", "product": "bgcheck", "start_url": "https://example.com"}
 
 
 def picture() -> bytes:
@@ -19,15 +19,42 @@ def picture() -> bytes:
     return file.getvalue()
 
 
+class OfARow(TaskContract):
+    """A request about a row that is another each time: it can be asked for once."""
+
+    @pytest.fixture(autouse=True)
+    def _sessions(self, app: Any) -> None:
+        self.sessions = app.state.database.session_factory
+
+    def store(self, row: Any) -> str:
+        """Store a row, and return its id."""
+        with self.sessions.begin() as db:
+            db.add(row)
+        return str(row.id)
+
+
 class TestMailing(TaskContract):
     """Exercise 1: an e-mail notification from a template."""
 
     request = "POST /mailings"
-    json = {
-        "recipients": [{"address": "ada@example.com", "name": "Ada"}],
-        "content": {"kind": "welcome", "product": "bgcheck", "start_url": "https://example.com"},
-    }
+    json = {"recipients": [{"address": "ada@example.com", "name": "Ada"}], "content": WELCOME}
     tasks = ("send_mailing",)
+
+
+class TestRetriedMailing(OfARow):
+    """Exercise 1: a mailing that failed, to those who do not have it yet."""
+
+    request = "POST /mailings/FAILED/retry"
+    tasks = ("send_mailing",)
+    invalid = ("POST /mailings/unknown/retry",)
+
+    def prepare(self) -> str:
+        """Have a mailing fail."""
+        recipient = MailingRecipient(address="ada@example.com", state=RecipientState.FAILED.value)
+        failed = TaskState.FAILED.value
+        mailing = Mailing(kind="welcome", content=WELCOME, style={}, state=failed, attempts=3)
+        mailing.recipients.append(recipient)
+        return f"POST /mailings/{self.store(mailing)}/retry"
 
 
 class TestExport(TaskContract):
@@ -70,32 +97,18 @@ class TestBroadcastJob(TaskContract):
     tasks = ("run_job",)
 
 
-class TestRerun(TaskContract):
+class TestRerun(OfARow):
     """Exercise 4: a job that failed for good, and that a person runs again."""
 
-    request = f"POST /jobs/{FAILED_JOB}/rerun"
+    request = "POST /jobs/FAILED/rerun"
     tasks = ("run_job",)
     invalid = ("POST /jobs/unknown/rerun",)
 
-    @pytest.fixture(autouse=True)
-    def _sessions(self, app: Any) -> None:
-        self.sessions = app.state.database.session_factory
-
-    def prepare(self) -> None:
-        """Have the job fail."""
+    def prepare(self) -> str:
+        """Have a job fail."""
         payload = {"message": "Maintenance at noon", "user_ids": [1, 2]}
-        with self.sessions.begin() as db:
-            db.merge(
-                Job(
-                    id=FAILED_JOB,
-                    kind="broadcast",
-                    payload=payload,
-                    state=TaskState.FAILED.value,
-                    attempts=5,
-                    error="OSError: no route to host",
-                    claim=None,
-                )
-            )
+        job = Job(kind="broadcast", payload=payload, state=TaskState.FAILED.value, attempts=5)
+        return f"POST /jobs/{self.store(job)}/rerun"
 
 
 class TestRun(TaskContract):

@@ -1,7 +1,5 @@
 """What is verified: an app, one request that schedules tasks, and what the adopter says of them."""
 
-import importlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -74,7 +72,7 @@ class Subject:
         tasks: the names of the tasks that are expected, in order; None for whatever is scheduled.
         invalid: requests that the app must refuse, besides those derived from its schema.
         probe: returns more of the app's state: numbers, lists and dicts.
-        prepare: called before each request.
+        prepare: called before each request; may return a line, or what differs, to send instead.
         is_recorded: tells whether the app has recorded a failure, where it does so elsewhere.
         slow_tasks: the names of async tasks that may hold the event loop for long by computing.
         ignore_engines: database engines not to look at.
@@ -115,58 +113,19 @@ def subject_of(
     for name in overrides:
         if name not in names:
             raise SubjectError(f"{name!r} is no option; there are {', '.join(names)}")
-    refused = [_variant(request, one) for one in invalid]
+    refused = [variant(request, one, "invalid") for one in invalid]
     return Subject(app, request, invalid=refused, **overrides)
 
 
-def _variant(request: RequestSpec, given: str | Mapping[str, Any] | RequestSpec) -> RequestSpec:
+def variant(request: RequestSpec, given: object, option: str) -> RequestSpec:
+    """Return a request with what differs: a line, some of its parts, or all of them.
+
+    Raises SubjectError, which names the option, where it is none of these.
+    """
     if isinstance(given, RequestSpec):
         return given
-    changes = {"line": given} if isinstance(given, str) else dict(given)
-    try:
-        return request.changed(**changes)
-    except TypeError:
-        names = ", ".join(one.name for one in fields(RequestSpec))
-        raise SubjectError(f"invalid: {given!r} is no request; its keys are {names}") from None
-
-
-def load_app(given: Any) -> Any:
-    """Return the ASGI application behind `module:app`, `module:create_app`, a factory, or an app.
-
-    Raises SubjectError where there is none.
-    """
-    found = _imported(given) if isinstance(given, str) else given
-    if _is_factory(found):
-        found = found()
-    if not callable(found):
-        raise SubjectError(
-            f"{given!r} is no application: give an app, a function that makes one, or its place, "
-            "such as 'myproject.main:app'"
-        )
-    return found
-
-
-def _imported(place: str) -> Any:
-    module, colon, name = place.partition(":")
-    if not colon or not name:
-        raise SubjectError(f"{place!r} names no app: write 'myproject.main:app'")
-    try:
-        found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise SubjectError(f"{place!r} cannot be imported: {error}") from error
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise SubjectError(f"{place!r}: {module} has no {name!r}")
-        found = getattr(found, part)
-    return found
-
-
-def _is_factory(found: Any) -> bool:
-    """Whether something makes an app: a callable that needs no argument."""
-    if not callable(found) or isinstance(found, type):
-        return False
-    try:
-        inspect.signature(found).bind()
-    except (TypeError, ValueError):
-        return False
-    return True
+    changes = {"line": given} if isinstance(given, str) else given
+    names = [one.name for one in fields(RequestSpec)]
+    if not isinstance(changes, Mapping) or not set(changes) <= set(names):
+        raise SubjectError(f"{option}: {given!r} is no request; its keys are {', '.join(names)}")
+    return request.changed(**changes)

@@ -19,7 +19,7 @@ from bgcheck.runner.clients.hangs import StillRunningError
 from bgcheck_suites.events import Contradiction
 from bgcheck_suites.marks import NotTestable
 
-from .subject import RequestSpec, Subject
+from .subject import RequestSpec, Subject, SubjectError, variant
 
 VOLATILE_HEADERS = frozenset({b"date", b"content-length", b"etag", b"set-cookie"})
 ORDINARY = ("BG401", "BG402")
@@ -162,8 +162,7 @@ class Trial:
 
     def begin(self, request: RequestSpec | None = None) -> Sent:
         """Send the request; return when the response is there, with its tasks pending."""
-        request = request or self.subject.request
-        self.subject.prepare()
+        request = self._prepared(request)
         sent, number = Sent(), len(self.bgtasks)
         with _deadline(self.subject, f"{request.line} was not answered"):
             try:
@@ -176,6 +175,16 @@ class Trial:
                 sent.error = error
         sent.tasks = list(self.bgtasks)[number:]
         return sent
+
+    def _prepared(self, request: RequestSpec | None) -> RequestSpec:
+        """Have the adopter prepare a request, which may be another each time."""
+        given = self.subject.prepare()
+        if request is not None or given is None:
+            return request or self.subject.request
+        try:
+            return variant(self.subject.request, given, "prepare()")
+        except SubjectError as error:
+            raise NotTestable(str(error)) from None
 
     def send(self, request: RequestSpec | None = None) -> Sent:
         """Send the request, and wait until its tasks are over."""
@@ -203,18 +212,26 @@ class Trial:
         """
         sent = self.send()
         line, expected = self.subject.request.line, self.subject.tasks
-        if not sent.tasks or sent.status is None or sent.status >= 500:
-            what = "scheduled no task" if not sent.tasks else "that is no answer to build on"
-            raise NotTestable(
-                f"{line} was answered {sent.status} and {what}: give a request that is accepted, "
-                f"with its `json`, `headers` or `prepare`. The body: {sent.body[:200]!r}"
-            )
+        if sent.status is None or sent.status >= 500 or not sent.tasks:
+            raise NotTestable(f"{line} {_unusable(sent)}")
         if expected is not None and sent.names() != list(expected):
             raise NotTestable(
                 f"{line} scheduled {', '.join(sent.names())}, and `tasks` expects "
                 f"{', '.join(expected) or 'none'}"
             )
         return sent
+
+
+def _unusable(sent: Sent) -> str:
+    """Write why nothing can be verified by a request, and what to give instead."""
+    answer = f"was answered {sent.status}" if sent.status else "was not answered"
+    if sent.error is not None:
+        answer += f", and the app raised {type(sent.error).__name__}: {sent.error}"
+        return f"{answer}. Give a request that the app can serve, or mend the app."
+    body = f"The body: {sent.body[:200].decode('utf-8', 'replace')}"
+    if sent.status is None or sent.status >= 400:
+        return f"{answer}. Give one that is accepted, with its body and headers. {body}"
+    return f"{answer}, and scheduled no task. Give one that schedules tasks. {body}"
 
 
 def _stable(headers: Any) -> Iterator[tuple[str, str]]:
@@ -258,16 +275,29 @@ def trial(subject: Subject, *codes: str, virtual: bool = True) -> Iterator[Trial
         stack.enter_context(_noting_logs(made.witness.log))
         if virtual:
             stack.enter_context(made.bgtasks.virtual_time())
-        made.client = stack.enter_context(
-            made.bgtasks.client(
-                made.wire,
-                raise_server_exceptions=False,
-                follow_redirects=False,
-                leave_timeout=subject.timeout,
-            )
-        )
+        made.client = stack.enter_context(_started(made))
         stack.callback(_let_go, made)
         yield made
+
+
+@contextmanager
+def _started(made: Trial) -> Iterator[Any]:
+    """Start the app behind its client.
+
+    Raises NotTestable where its lifespan fails.
+    """
+    client = made.bgtasks.client(
+        made.wire,
+        raise_server_exceptions=False,
+        follow_redirects=False,
+        leave_timeout=made.subject.timeout,
+    )
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(client)
+        except Exception as error:
+            raise NotTestable(f"The app does not start: {type(error).__name__}: {error}") from error
+        yield started
 
 
 def _let_go(made: Trial) -> None:
