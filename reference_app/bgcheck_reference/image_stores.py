@@ -28,6 +28,9 @@ class ImageStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove a key; do nothing if it is not there."""
 
+    def close(self) -> None:
+        """Close the connections; the store can be used again."""
+
 
 class DirectoryStore:
     """Keeps each key in a file of its own under a directory."""
@@ -58,6 +61,9 @@ class DirectoryStore:
         """Remove the file, if it is there."""
         self._path(key).unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Nothing to do: no file stays open."""
+
     def _path(self, key: str) -> Path:
         return self._root / checked(key)
 
@@ -82,6 +88,10 @@ class S3Store:
         """Remove the object, if it is there."""
         self._client.delete_object(Bucket=self._bucket, Key=checked(key))
 
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._client.close()
+
 
 def checked(key: str) -> str:
     """Return a key, if it can lead nowhere but into its store.
@@ -104,11 +114,21 @@ def make_stores(settings: Settings) -> dict[Storage, ImageStore]:
         Storage.DIRECTORY: DirectoryStore(settings.image_directory)
     }
     if settings.s3_bucket:
-        import boto3  # type: ignore[import-untyped, unused-ignore]
-
-        client = boto3.client("s3", endpoint_url=settings.s3_endpoint_url)
-        stores[Storage.S3] = S3Store(client, settings.s3_bucket)
+        stores[Storage.S3] = S3Store(_s3_client(settings), settings.s3_bucket)
     return stores
+
+
+def _s3_client(settings: Settings) -> Any:
+    import boto3  # type: ignore[import-untyped, unused-ignore]
+
+    secret = settings.s3_secret_access_key
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint_url,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key_id,
+        aws_secret_access_key=None if secret is None else secret.get_secret_value(),
+    )
 
 
 def get_image_stores(request: Request) -> Mapping[Storage, ImageStore]:

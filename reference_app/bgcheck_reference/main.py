@@ -36,6 +36,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         if app.state.queue is not None:
             await app.state.queue.stop()
+        for store in app.state.image_stores.values():
+            store.close()
         await database.dispose()
 
 

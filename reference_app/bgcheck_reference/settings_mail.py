@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import EmailStr, Field, SecretStr, model_validator
+from pydantic import EmailStr, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -24,6 +24,10 @@ class MailSettings(BaseSettings):
     )
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_ca_file: FilePath | None = Field(
+        default=None,
+        description="Certificates to trust besides the system's, as for a server of one's own.",
+    )
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_timeout: float = Field(default=10.0, gt=0, description="Seconds for each answer.")

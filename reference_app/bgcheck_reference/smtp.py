@@ -1,11 +1,13 @@
 """A mailer that talks SMTP to a server."""
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 import aiosmtplib
 
@@ -73,6 +75,7 @@ class SmtpMailer:
             username=wanted.smtp_username,
             password=None if password is None else password.get_secret_value(),
             timeout=wanted.smtp_timeout,
+            tls_context=_tls_context(wanted.smtp_ca_file),
             use_tls=wanted.smtp_security == "tls",
             start_tls=wanted.smtp_security == "starttls",
         )
@@ -113,6 +116,14 @@ def address(mailbox: str, name: str | None = None) -> Address:
 def make_mailer(settings: MailSettings) -> Mailer:
     """Make the mailer that the settings ask for."""
     return OutboxMailer() if settings.smtp_host is None else SmtpMailer(settings)
+
+
+@cache
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
 
 
 @contextmanager

@@ -25,6 +25,10 @@ class Sink:
     drop_after: int | None = None
     """Close the connection instead of taking one more message than this."""
     port: int = 0
+    secure: list[bool] = field(default_factory=list)
+    """Of each message, whether it came over TLS."""
+    logins: list[str] = field(default_factory=list)
+    """Who has tried to log in."""
 
     @property
     def recipients(self) -> list[str]:
@@ -50,6 +54,7 @@ class Sink:
             return "421 closing"
         if self.data_answers:
             return self.data_answers.pop(0)
+        self.secure.append(server.transport.get_extra_info("sslcontext") is not None)
         message = message_from_bytes(
             envelope.content.replace(b"\r\n", b"\n"), policy=policy.default
         )
@@ -58,12 +63,25 @@ class Sink:
 
 
 class _AnyPort(Controller):
+    connections = ()
+
+    def factory(self):
+        self.connections += (super().factory(),)
+        return self.connections[-1]
+
+    def cancel_tasks(self, stop_loop=True):
+        for connection in self.connections:
+            if connection.transport is not None:  # or Python 3.13 complains of a broken handshake
+                connection.transport.abort()
+        super().cancel_tasks(stop_loop)
+
     def _trigger_server(self):
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 
 
 def _authenticate(server, session, envelope, mechanism, data):
+    server.event_handler.logins.append(data.login.decode())
     return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
 

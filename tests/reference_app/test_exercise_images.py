@@ -4,15 +4,20 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from reference_lab import CommitError
+from pydantic import ValidationError
+from reference_lab import CommitError, started_client
 
 from bgcheck import scheduled
 from bgcheck_reference.claims import ClaimPolicy
-from bgcheck_reference.image_stores import DirectoryStore, S3Store
+from bgcheck_reference.image_stores import DirectoryStore, make_stores
 from bgcheck_reference.images import sniff, transform
+from bgcheck_reference.main import create_app
 from bgcheck_reference.routes import images as routes
-from bgcheck_reference.schemas_images import Plan
+from bgcheck_reference.schemas_images import Plan, Storage
+from bgcheck_reference.settings import Settings
 from bgcheck_reference.tasks import images as tasks
+
+REGION, ACCESS_KEY, SECRET = "eu-central-1", "AKIA-of-a-test", "s3cret-of-a-test"
 
 
 def picture(size=(60, 40), image_format="PNG", mode="RGB", **options):
@@ -211,32 +216,37 @@ def test_real_server(live):
 
 
 @pytest.fixture(scope="module")
-def s3_client():
-    """A client of a real server that speaks S3."""
+def s3_settings():
+    """Settings for a real server that speaks S3."""
     boto3 = pytest.importorskip("boto3")
     moto_server = pytest.importorskip("moto.server")
     server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://{host}:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
-    client.create_bucket(Bucket="images")
-    yield client
+    endpoint = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET}
+    client = boto3.client("s3", endpoint_url=endpoint, region_name=REGION, **keys)
+    client.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": REGION})
     client.close()
+    yield Settings(
+        s3_bucket="images",
+        s3_endpoint_url=endpoint,
+        s3_region=REGION,
+        s3_access_key_id=ACCESS_KEY,
+        s3_secret_access_key=SECRET,
+    )
     server.stop()
 
 
 @pytest.fixture(params=["directory", "s3"])
 def store(request, tmp_path):
-    """Each store."""
+    """Each store, made as the settings say."""
     if request.param == "directory":
-        return DirectoryStore(tmp_path / "images")
-    return S3Store(request.getfixturevalue("s3_client"), "images")
+        yield DirectoryStore(tmp_path / "images")
+        return
+    store = make_stores(request.getfixturevalue("s3_settings"))[Storage.S3]
+    yield store
+    store.close()
 
 
 def test_stores(store):
@@ -252,6 +262,35 @@ def test_stores(store):
             store.put(key, b"")
 
 
-def test_pipeline_on_s3(app, client, s3_client):
-    app.state.image_stores[routes.Storage.S3] = S3Store(s3_client, "images")
-    assert result(client, storage="s3", width="30").size == (30, 20)
+def test_pipeline_on_s3(settings, s3_settings):
+    app = create_app(settings.model_copy(update=dict(s3_fields(s3_settings))))
+    with started_client(app) as client:
+        assert result(client, storage="s3", width="30").size == (30, 20)
+        assert result(client, storage="directory", width="30").size == (30, 20)
+        image = upload(client, storage="s3").json()
+    keys = {f"{image['id']}/upload", f"{image['id']}/result"}
+    assert keys <= stored_keys(s3_settings)
+    assert SECRET not in repr(app.state.settings)
+
+
+def s3_fields(settings):
+    return {(name, value) for name, value in settings if name.startswith("s3_")}
+
+
+def stored_keys(settings):
+    store = make_stores(settings)[Storage.S3]
+    listed = store._client.list_objects_v2(Bucket=settings.s3_bucket)
+    store.close()
+    return {found["Key"] for found in listed["Contents"]}
+
+
+def test_a_wrong_key_is_a_visible_failure(settings, s3_settings):
+    wrong = {**dict(s3_fields(s3_settings)), "s3_bucket": "nowhere"}
+    app = create_app(settings.model_copy(update=wrong))
+    with started_client(app) as client, pytest.raises(Exception, match="NoSuchBucket"):
+        upload(client, storage="s3")
+
+
+def test_half_a_key_is_refused():
+    with pytest.raises(ValidationError, match="belong together: give both or none"):
+        Settings(s3_access_key_id="x")
