@@ -64,7 +64,8 @@ def _gate(
     capabilities: Any = None,
     **overrides: Any,
 ) -> Callable[[], None]:
-    from bgcheck_suites.endpoint.subject import RequestSpec, load_app, subject_of
+    from bgcheck_suites.endpoint.loading import load_app
+    from bgcheck_suites.endpoint.subject import RequestSpec, subject_of
     from bgcheck_suites.gating import gate, gate_capabilities
 
     given = app if app is not None else fixture.getfixturevalue("app")

@@ -52,35 +52,6 @@ def test_an_endpoint_that_does_not(project: Path, capsys: pytest.CaptureFixture[
     assert "Does not conform: BGC-ERR-01: fail" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--app", "gated_shop:app"], "--app and --request go together; --request is missing"),
-        (
-            ["--app", "no_such_module:app", "--request", "GET /"],
-            "'no_such_module:app' cannot be imported: No module named 'no_such_module'",
-        ),
-        (["--app", "json:nope", "--request", "GET /"], "'json:nope': json has no 'nope'"),
-        (
-            ["--app", "json:loads", "--request", "/items"],
-            "'/items' is no request: write a method and a path, such as 'POST /items/1'",
-        ),
-        (
-            ["--app", "json:loads", "--request", "GET /", "--json", "{"],
-            "--json '{' is no JSON: Expecting property name enclosed in double quotes: "
-            "line 1 column 2 (char 1)",
-        ),
-    ],
-)
-def test_what_cannot_be_used(
-    project: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
-) -> None:
-    with pytest.raises(SystemExit) as exit_info:
-        main(["conform", *options])
-    assert exit_info.value.code == 3
-    assert message in capsys.readouterr().err
-
-
 LISTED = """
 [[BGC-ERR-01]]
 when = "fastapi >= 0.100"

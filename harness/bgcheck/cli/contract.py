@@ -5,37 +5,56 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from bgcheck import __version__
 from bgcheck.report.gate import Gate, decide
-from bgcheck.report.results import Result, Run, read_run, write_line, write_result
+from bgcheck.report.results import Result, Run, read_run, worst, write_line, write_result
 from bgcheck.report.stack import resolved_stack
 
 from .errors import UsageError, need
 
 if TYPE_CHECKING:
     from bgcheck_suites.answers.expectations import Expectations
-    from bgcheck_suites.endpoint.subject import Subject
+    from bgcheck_suites.endpoint.subject import RequestSpec, Subject
+    from bgcheck_suites.judge import Verdict
 
 RESULTS = "results.jsonl"
 
 
+class OfRequest(argparse.Action):
+    """Keeps the options of requests in the order in which they are written."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Take an option."""
+        namespace.request = [*namespace.request, (self.metavar, values)]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of one endpoint."""
-    group = parser.add_argument_group("the contract of an endpoint, instead of the suites")
-    group.add_argument("--app", metavar="MODULE:APP", help="an app, or a function that makes one")
-    group.add_argument("--request", metavar="REQUEST", help="such as 'POST /items/1'")
-    group.add_argument("--json", metavar="BODY", help="the body of the request, as JSON")
-    group.add_argument(
-        "--header",
-        action="append",
-        default=[],
-        metavar="NAME:VALUE",
-        help="a header of the request; may be repeated",
+    """Add the options of endpoints."""
+    group = parser.add_argument_group(
+        "the contract of an endpoint, instead of the suites",
+        "--request may be repeated. --json and --header belong to the --request before them, and "
+        "to all where they come first.",
     )
+    group.add_argument("--app", metavar="MODULE:APP", help="an app, or a function that makes one")
+    for option, metavar, text in (
+        ("--request", "REQUEST", "such as 'POST /items/1'"),
+        ("--json", "BODY", "the body of the request, as JSON"),
+        ("--header", "NAME:VALUE", "a header of the request; may be repeated"),
+    ):
+        group.add_argument(
+            option, action=OfRequest, dest="request", default=[], metavar=metavar, help=text
+        )
 
 
 def run(arguments: argparse.Namespace, directory: Path, listed: Expectations) -> tuple[Run, Gate]:
@@ -45,13 +64,13 @@ def run(arguments: argparse.Namespace, directory: Path, listed: Expectations) ->
     used.
     """
     need("conform --app", "suites", "starlette", "httpx2|httpx")
-    subject = _subject(arguments)
+    subjects = _subjects(arguments)
     wanted = _selected(arguments.select)
     results = directory / RESULTS
     with results.open("w", encoding="utf-8") as stream:
-        write_line(stream, "header", _header(arguments, len(wanted)))
+        write_line(stream, "header", _header(arguments, subjects, len(wanted)))
         for id_ in wanted:
-            write_result(stream, _result(subject, id_, listed))
+            write_result(stream, _result(subjects, id_, listed))
         write_line(stream, "suite-end", {"suite": "contract", "emitted": len(wanted)})
     counts = read_run(results).counts()
     with results.open("a", encoding="utf-8") as stream:
@@ -60,25 +79,46 @@ def run(arguments: argparse.Namespace, directory: Path, listed: Expectations) ->
     return outcome, decide(outcome)
 
 
-def _subject(arguments: argparse.Namespace) -> Subject:
-    if not arguments.app or not arguments.request:
+def _subjects(arguments: argparse.Namespace) -> list[Subject]:
+    given: list[tuple[str, str]] = arguments.request
+    if not arguments.app or not any(kind == "REQUEST" for kind, _ in given):
         missing = "--request" if arguments.app else "--app"
         raise UsageError(f"--app and --request go together; {missing} is missing")
-    from bgcheck_suites.endpoint.subject import RequestSpec, Subject, SubjectError, load_app
+    from bgcheck_suites.endpoint.loading import load_app
+    from bgcheck_suites.endpoint.subject import Subject, SubjectError
+    from bgcheck_suites.endpoint.verify import check
 
     sys.path.insert(0, str(Path.cwd()))
     try:
-        spec = RequestSpec(
-            arguments.request,
-            json=_body(arguments.json),
-            headers=dict(map(_header_of, arguments.header)),
-        )
-        return Subject(load_app(arguments.app), spec)
+        specs = _requests(given)
+        app = load_app(arguments.app)
+        subjects = [Subject(app, spec) for spec in specs]
+        for subject in subjects:
+            check(subject)
     except SubjectError as error:
         raise UsageError(str(error)) from error
+    return subjects
 
 
-def _body(text: str | None) -> Any:
+def _requests(given: Sequence[tuple[str, str]]) -> list[RequestSpec]:
+    """Read the requests, each with the options that follow it."""
+    from bgcheck_suites.endpoint.subject import RequestSpec
+
+    first = next(number for number, (kind, _) in enumerate(given) if kind == "REQUEST")
+    starts = [number for number, (kind, _) in enumerate(given) if kind == "REQUEST"]
+    ends = [*starts[1:], len(given)]
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        line, options = given[start][1], [*given[:first], *given[start + 1 : end]]
+        bodies = [text for kind, text in options if kind == "BODY"]
+        if len(bodies) > 1:
+            raise UsageError(f"{line!r} has {len(bodies)} bodies: give --json once")
+        headers = dict(_header_of(text) for kind, text in options if kind == "NAME:VALUE")
+        found.append(RequestSpec(line, _body(*bodies), headers=headers))
+    return found
+
+
+def _body(text: str | None = None) -> Any:
     try:
         return None if text is None else json.loads(text)
     except ValueError as error:
@@ -87,8 +127,8 @@ def _body(text: str | None) -> Any:
 
 def _header_of(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon:
-        raise UsageError(f"--header {text!r} has no colon: write 'NAME: VALUE'")
+    if not colon or not name.strip():
+        raise UsageError(f"--header {text!r} is no header: write 'NAME: VALUE'")
     return name.strip(), value.strip()
 
 
@@ -104,36 +144,61 @@ def _selected(prefixes: list[str]) -> list[str]:
     return wanted
 
 
-def _header(arguments: argparse.Namespace, expected: int) -> dict[str, Any]:
-    argv = ["conform", "--app", arguments.app, "--request", arguments.request]
+def _header(
+    arguments: argparse.Namespace, subjects: Sequence[Subject], expected: int
+) -> dict[str, Any]:
+    options = {"REQUEST": "--request", "BODY": "--json", "NAME:VALUE": "--header"}
+    endpoint = ["--app", arguments.app]
+    endpoint += [word for kind, text in arguments.request for word in (options[kind], text)]
     return {
         "version": __version__,
         "stack": resolved_stack(),
-        "argv": argv,
+        "argv": ["conform", *endpoint],
+        "endpoint": endpoint,
         "expected": expected,
         "planted": None,
     }
 
 
-def _result(subject: Subject, id_: str, listed: Expectations) -> Result:
-    from bgcheck_suites.answers.expectations import expecting
-    from bgcheck_suites.endpoint.verify import contract_rows, expect, verify
+def _result(subjects: Sequence[Subject], id_: str, listed: Expectations) -> Result:
+    """Verify a requirement by all requests; the worst verdict counts, and the others are named."""
+    from bgcheck_suites.endpoint.verify import contract_rows
 
     row, began = contract_rows()[id_], perf_counter()
-    verdict = verify(subject, id_)
-    known = expecting(row, listed, subject.request.line).known_failure(resolved_stack())
-    if known is not None:
-        verdict = expect(verdict, known)
+    lines = [subject.request.line for subject in subjects]
+    verdicts = [_verdict(subject, id_, listed) for subject in subjects]
+    status = worst([verdict.status for verdict in verdicts])
+    number = next(n for n, verdict in enumerate(verdicts) if verdict.status == status)
+    speaker = verdicts[number]
+    several = len(subjects) > 1 and status != "pass"
     return Result(
         id=id_,
         suite="contract",
-        status=verdict.status,
+        status=status,
         requirement=row.text,
         level=row.level,
-        message=verdict.message,
-        evidence=verdict.evidence,
+        message=f"[{lines[number]}] {speaker.message}" if several else speaker.message,
+        evidence=(*speaker.evidence, *_others(lines, verdicts, number)),
         duration=round(perf_counter() - began, 4),
-        suite_error=verdict.suite_error,
-        tests=(f"{subject.request.line}",),
+        suite_error=any(verdict.suite_error for verdict in verdicts),
+        tests=tuple(lines),
         source=str(row.source),
     )
+
+
+def _verdict(subject: Subject, id_: str, listed: Expectations) -> Verdict:
+    from bgcheck_suites.answers.expectations import expecting
+    from bgcheck_suites.endpoint.verify import contract_rows, expect, verify
+
+    verdict = verify(subject, id_)
+    row = expecting(contract_rows()[id_], listed, subject.request.line)
+    known = row.known_failure(resolved_stack())
+    return verdict if known is None else expect(verdict, known)
+
+
+def _others(lines: Sequence[str], verdicts: Sequence[Verdict], speaker: int) -> list[str]:
+    return [
+        f"[{line}] {verdict.status}: {verdict.message}"
+        for number, (line, verdict) in enumerate(zip(lines, verdicts, strict=True))
+        if number != speaker and verdict.status not in ("pass", "not-applicable")
+    ]

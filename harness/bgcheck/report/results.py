@@ -1,6 +1,7 @@
 """The results of a conformance run, and the JSON lines they are kept in."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -80,6 +81,11 @@ class Run:
     def complete(self) -> bool:
         """Whether the run reached its end and measured everything that it set out to."""
         return self.footer is not None and bool(self.footer.get("complete"))
+
+    def repeat(self, id_: str) -> str:
+        """Return the command that measures one requirement again."""
+        options = self.header.get("endpoint", ())
+        return shlex.join(["bgcheck", "conform", *options, "--select", id_])
 
     def counts(self) -> dict[str, int]:
         """Return the number of results for each status that occurs, worst first."""

@@ -67,12 +67,12 @@ class Screen:
         self._console.print(_table(run))
         for result in run.results:
             if result.failing or result.status == "warn":
-                self._explain(result)
+                self._explain(result, run.repeat(result.id))
         self._console.print(f"stack: {escape(describe(run.header.get('stack', {})))}", style="dim")
         self._console.print(HEADLINES[gate.code] + ": " + escape("; ".join(gate.reasons)))
         self._console.print(f"report: {escape(str(directory / 'index.html'))}", soft_wrap=True)
 
-    def _explain(self, result: Result) -> None:
+    def _explain(self, result: Result, repeat: str) -> None:
         title = f"{result.id} {_status(result.status)} {escape(result.requirement)}"
         self._console.print(title)
         for line in (result.message, *result.evidence):
@@ -80,7 +80,7 @@ class Screen:
         if self._verbose:
             for line in reproduction_of(result).splitlines():
                 self._console.print(f"        {escape(line)}", style="dim", soft_wrap=True)
-        self._console.print(f"    Repeat: bgcheck conform --select {result.id} -v\n", style="dim")
+        self._console.print(f"    Repeat: {escape(repeat)} -v\n", style="dim", soft_wrap=True)
 
 
 def _console() -> Console:

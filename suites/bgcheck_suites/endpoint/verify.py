@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from bgcheck.report.stack import resolved_stack
+from bgcheck_suites.events import Contradiction
 from bgcheck_suites.judge import Verdict, judge
+from bgcheck_suites.marks import NotTestable
 from bgcheck_suites.registry import Expectation, Row, registry
 
 from .arguments import (
@@ -16,7 +18,8 @@ from .database import connections_not_held, session_not_shared, sessions_closed
 from .errors import failure_visible, later_tasks_run, next_request_served
 from .response import response_before_task, response_independent
 from .running import loop_not_blocked, nothing_left, overlap_harmless
-from .subject import Subject
+from .subject import Subject, SubjectError
+from .trial import trial
 from .validation import invalid_refused
 
 VERIFICATIONS: Mapping[str, Callable[[Subject], None]] = {
@@ -63,6 +66,21 @@ def verify(subject: Subject, id_: str) -> Verdict:
     except BaseException as raised:  # pytest's own outcomes are no Exceptions
         error = raised
     return judge(registry()[id_], resolved_stack(), error, None)
+
+
+def check(subject: Subject) -> None:
+    """Start the app and send the request once.
+
+    Raises SubjectError where that is nothing to verify a contract by. A request that hangs is: each
+    requirement tells of that.
+    """
+    try:
+        with trial(subject) as made:
+            made.discover()
+    except NotTestable as error:
+        raise SubjectError(str(error)) from error
+    except Contradiction:
+        return
 
 
 def expect(verdict: Verdict, known: Expectation) -> Verdict:
