@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from bgcheck.instrument.patches import Patches
 from bgcheck.recorder import binding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from bgcheck.recorder.record import ScheduledTask
@@ -154,18 +155,32 @@ def _wrap_kiq(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     async def kiq(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        made: list[ScheduledTask] = []
-        token = _kicking.set(made)
-        try:
+        with _sending():
             return await original(self, *args, **kwargs)
-        except BaseException as error:
-            for task in made:
-                hub.guard(queues.not_sent, task, error)
-            raise
-        finally:
-            _kicking.reset(token)
 
     return kiq
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    """Note for all that a block could not send that it is lost."""
+    __tracebackhide__ = True
+    made: list[ScheduledTask] = []
+    token = _kicking.set(made)
+    try:
+        yield
+    except BaseException as error:
+        for task in made:
+            hub.guard(queues.not_sent, task, error)
+        raise
+    finally:
+        _kicking.reset(token)
+
+
+def _note_sending(task: ScheduledTask | None) -> None:
+    made = _kicking.get()
+    if task is not None and made is not None:
+        made.append(task)
 
 
 def _wrap_prepare_message(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -183,10 +198,7 @@ def _taskiq_sent(kicker: Any, message: Any, args: Any, kwargs: Any) -> None:
     known = kicker.broker.find_task(kicker.task_name)
     if known is None:  # a task of another process
         return
-    task = queues.sent(("taskiq", message.task_id), known, args, kwargs)
-    made = _kicking.get()
-    if task is not None and made is not None:
-        made.append(task)
+    _note_sending(queues.sent(("taskiq", message.task_id), known, args, kwargs))
 
 
 def _wrap_run_task(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -209,6 +221,17 @@ def _wrap_run_task(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _patch_dramatiq_actor(module: ModuleType) -> None:
     binding.queue_tasks.append((module.Actor, "fn"))
+    _patches.wrap(module.Actor, "send_with_options", _wrap_send_with_options)
+
+
+def _wrap_send_with_options(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def send_with_options(self: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        with _sending():
+            return original(self, *args, **kwargs)
+
+    return send_with_options
 
 
 def _patch_dramatiq_broker(module: ModuleType) -> None:
@@ -245,7 +268,8 @@ def _wrap_emit_after(original: Callable[..., Any]) -> Callable[..., Any]:
 def _dramatiq_sent(broker: Any, message: Any) -> None:
     actor = broker.actors.get(message.actor_name)
     if actor is not None:  # else it is one of another process
-        queues.sent(("dramatiq", message.message_id), actor, message.args, message.kwargs)
+        key = ("dramatiq", message.message_id)
+        _note_sending(queues.sent(key, actor, message.args, message.kwargs))
 
 
 HOOKS: Final = {
