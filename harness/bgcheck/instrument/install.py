@@ -22,8 +22,10 @@ _MODULES = (
 _QUEUE_MODULES = (
     "celery.app.base",
     "celery.app.task",
+    "celery.canvas",
     "dramatiq.actor",
     "dramatiq.broker",
+    "dramatiq.generic",
     "taskiq.decor",
     "taskiq.kicker",
     "taskiq.receiver.receiver",

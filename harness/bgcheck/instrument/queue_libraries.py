@@ -1,9 +1,9 @@
 """Where Celery, taskiq and Dramatiq send a call, and where a worker of theirs runs one.
 
 Each is patched at the one point that all its ways of sending pass: `Task.apply_async` and
-`Celery.send_task` of Celery, `AsyncKicker` of taskiq, `Broker.emit_before` of Dramatiq, which every
-broker calls. Running is told by the signals of Celery, `Receiver.run_task` of taskiq, and
-`Broker.emit_before` and `emit_after` of Dramatiq.
+`Celery.send_task` of Celery (an eager canvas calls `Task.apply` instead), `AsyncKicker` of taskiq,
+`Broker.emit_before` of Dramatiq, which every broker calls. Running is told by the signals of
+Celery, `Receiver.run_task` of taskiq, and `Broker.emit_before` and `emit_after` of Dramatiq.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _CELERY_OUTCOMES: Final[dict[str | None, Any]] = {
     "REJECTED": "cancelled",
 }
 
+_eager_canvas: ContextVar[bool] = ContextVar("bgcheck_eager_canvas", default=False)
 _kicking: ContextVar[list[ScheduledTask] | None] = ContextVar("bgcheck_kicking", default=None)
 
 
@@ -58,6 +59,7 @@ def _patch_celery_task(module: ModuleType) -> None:
 
     binding.queue_tasks.append((module.Task, "run"))
     _patches.wrap(module.Task, "apply_async", _wrap_apply_async)
+    _patches.wrap(module.Task, "apply", _wrap_apply)
     for signal, receiver in (
         (signals.task_prerun, _celery_prerun),
         (signals.task_failure, _celery_failure),
@@ -94,6 +96,44 @@ def _wrap_apply_async(original: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return apply_async
+
+
+def _patch_celery_canvas(module: ModuleType) -> None:
+    for kind in ("_chain", "_chord", "group"):
+        _patches.wrap(getattr(module, kind), "apply_async", _wrap_canvas)
+
+
+def _wrap_canvas(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def apply_async(self: Any, *args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        token = _eager_canvas.set(bool(self.app.conf.task_always_eager))
+        try:
+            return original(self, *args, **options)
+        finally:
+            _eager_canvas.reset(token)
+
+    return apply_async
+
+
+def _wrap_apply(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap running in place: an eager canvas does so where it would send, others just call."""
+
+    @functools.wraps(original)
+    def apply(self: Any, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        if not _eager_canvas.get():
+            return original(self, args, kwargs, *more, **options)
+        if hub.keeps_live:
+            options["task_id"] = options.get("task_id") or sys.modules["celery.utils"].uuid()
+            hub.guard(queues.sent, ("celery", options["task_id"]), self, args, kwargs)
+        token = _eager_canvas.set(False)
+        try:
+            return original(self, args, kwargs, *more, **options)
+        finally:
+            _eager_canvas.reset(token)
+
+    return apply
 
 
 def _wrap_send_task(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -234,6 +274,10 @@ def _wrap_send_with_options(original: Callable[..., Any]) -> Callable[..., Any]:
     return send_with_options
 
 
+def _patch_dramatiq_generic(module: ModuleType) -> None:
+    binding.queue_tasks.append((module.GenericActor, "perform"))
+
+
 def _patch_dramatiq_broker(module: ModuleType) -> None:
     _patches.wrap(module.Broker, "emit_before", _wrap_emit_before)
     _patches.wrap(module.Broker, "emit_after", _wrap_emit_after)
@@ -275,8 +319,10 @@ def _dramatiq_sent(broker: Any, message: Any) -> None:
 HOOKS: Final = {
     "celery.app.base": _patch_celery_app,
     "celery.app.task": _patch_celery_task,
+    "celery.canvas": _patch_celery_canvas,
     "dramatiq.actor": _patch_dramatiq_actor,
     "dramatiq.broker": _patch_dramatiq_broker,
+    "dramatiq.generic": _patch_dramatiq_generic,
     "taskiq.decor": _patch_taskiq_decor,
     "taskiq.kicker": _patch_taskiq_kicker,
     "taskiq.receiver.receiver": _patch_taskiq_receiver,

@@ -56,7 +56,7 @@ def sent(key: Key, func: Any, args: Any, kwargs: Any) -> ScheduledTask | None:
         The record; None where no test records, or where the message is known already.
     """
     known = known_task(key)
-    if known is not None:
+    if known is not None and _is_sent_again(key, known):
         known.outcome = "pending"
         return None
     if not hub.keeps_live:
@@ -78,6 +78,11 @@ def sent(key: Key, func: Any, args: Any, kwargs: Any) -> ScheduledTask | None:
         _sent[key] = task
     _tell(task)
     return task
+
+
+def _is_sent_again(key: Key, known: ScheduledTask) -> bool:
+    """Tell a retry, or a delayed message that is due, from a new message with an old id."""
+    return known.outcome == "running" or key[0] == "dramatiq"  # whose ids no user chooses
 
 
 def _tell(task: ScheduledTask) -> None:

@@ -60,7 +60,7 @@ def behind_queue(func: Any) -> Any:
     """Return the user's function inside a task object of a queue library, or what is given."""
     for kind, attribute in queue_tasks:
         if isinstance(func, kind):
-            return inspect.unwrap(getattr(func, attribute))
+            return behind_queue(inspect.unwrap(getattr(func, attribute)))
     return func
 
 

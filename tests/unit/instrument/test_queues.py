@@ -327,7 +327,8 @@ from bgcheck.recorder import binding
 
 def state():
     return (
-        celery.app.task.Task.__dict__["apply_async"], celery.app.base.Celery.__dict__["send_task"],
+        celery.app.task.Task.__dict__["apply_async"], celery.app.task.Task.__dict__["apply"],
+        celery.canvas.group.__dict__["apply_async"], celery.app.base.Celery.__dict__["send_task"],
         dramatiq.Broker.__dict__["emit_before"], dramatiq.Broker.__dict__["emit_after"],
         taskiq.kicker.AsyncKicker.__dict__["kiq"],
         taskiq.receiver.receiver.Receiver.__dict__["run_task"],
@@ -338,7 +339,7 @@ def state():
 before = state()
 with record():
     assert state() != before
-    assert len(binding.queue_tasks) == 3
+    assert len(binding.queue_tasks) == 4
 assert state() == before, state()
 """
 
