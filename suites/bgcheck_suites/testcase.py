@@ -14,7 +14,7 @@ from .marks import requirement
 from .registry import Row
 
 GIVEN: frozenset[str] = frozenset(
-    {"tasks", "invalid", "slow_tasks", "ignore_engines", "timeout", "seeds"}
+    {"tasks", "invalid", "slow_tasks", "ignore_engines", "timeout", "seeds", "backend"}
 )
 
 
@@ -38,6 +38,7 @@ class TaskContract:
         ignore_engines: database engines not to look at.
         timeout: seconds of real time that a request and its tasks may take.
         seeds: how many orders of two overlapping requests are tried.
+        backend: the event loop that the app runs on, `asyncio` or `trio`.
         expected_failures: by id, the reason why a requirement is known not to hold, as a text or
             as an `Expectation` with its versions; one that holds all the same fails.
         capabilities: what the endpoint is declared to do or not; see `Capabilities`.
@@ -55,6 +56,7 @@ class TaskContract:
     ignore_engines: ClassVar[Sequence[Any]] = ()
     timeout: ClassVar[float] = 10.0
     seeds: ClassVar[int] = 6
+    backend: ClassVar[str] = "asyncio"
     expected_failures: ClassVar[Known] = {}
     capabilities: ClassVar[Mapping[str, bool]] = {}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loop_clients import needs_trio
 
 from bgcheck.cli import main
 from bgcheck.report.results import read_run
@@ -220,6 +221,17 @@ def test_a_factory_and_a_lifespan(project: Path) -> None:
     assert main(["conform", *to("usage_shop:make"), "--select", "BGC-RESP-01"]) == 0
     star = to("usage_shop:starlette", "POST /orders")
     assert main(["conform", *star, "--select", "BGC-RESP-01"]) == 0
+
+
+@needs_trio
+def test_trio(project: Path) -> None:
+    star = [*to("usage_shop:starlette", "POST /orders"), "--backend", "trio"]
+    assert main(["conform", *star, "--select", "BGC-RESP-01"]) == 0
+    run = read_run(project / "bgcheck-report" / "results.jsonl")
+    assert run.repeat("BGC-RESP-01") == (
+        "bgcheck conform --app usage_shop:starlette --backend trio --request 'POST /orders' "
+        "--select BGC-RESP-01"
+    )
 
 
 def test_several_requests(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "to all where they come first.",
     )
     group.add_argument("--app", metavar="MODULE:APP", help="an app, or a function that makes one")
+    group.add_argument(
+        "--backend",
+        choices=("asyncio", "trio"),
+        default="asyncio",
+        help="the event loop that the app runs on (default: %(default)s)",
+    )
     for option, metavar, text in (
         ("--request", "REQUEST", "such as 'POST /items/1'"),
         ("--json", "BODY", "the body of the request, as JSON"),
@@ -92,7 +98,7 @@ def _subjects(arguments: argparse.Namespace) -> list[Subject]:
     try:
         specs = _requests(given)
         app = load_app(arguments.app)
-        subjects = [Subject(app, spec) for spec in specs]
+        subjects = [Subject(app, spec, backend=arguments.backend) for spec in specs]
         for subject in subjects:
             check(subject)
     except SubjectError as error:
@@ -149,6 +155,7 @@ def _header(
 ) -> dict[str, Any]:
     options = {"REQUEST": "--request", "BODY": "--json", "NAME:VALUE": "--header"}
     endpoint = ["--app", arguments.app]
+    endpoint += ["--backend", "trio"] if arguments.backend == "trio" else []
     endpoint += [word for kind, text in arguments.request for word in (options[kind], text)]
     return {
         "version": __version__,

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bgcheck.recorder.record import ScheduledTask, describe_function
+from bgcheck.runner.clients.backends import in_trio
+from bgcheck.runner.clients.exchange import response_first_exchange
 from bgcheck.runner.faults import Fault
 
 CLOSING = frozenset(
@@ -211,6 +213,11 @@ class CancellationInside(FailureInside):
         return "async-task" in task.shape and super().takes(task)
 
     def _strike(self) -> None:
-        running = asyncio.current_task() if self.raised == 1 else None
+        if self.raised > 1:
+            return
+        exchange = response_first_exchange.get()
+        if in_trio() and exchange is not None and exchange.task is not None:
+            exchange.task.cancel()
+        running = None if in_trio() else asyncio.current_task()
         if running is not None:
             running.cancel()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+BACKENDS = ("asyncio", "trio")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -78,6 +79,7 @@ class Subject:
         ignore_engines: database engines not to look at.
         timeout: seconds of real time that a request and its tasks may take.
         seeds: how many orders of two overlapping requests are tried.
+        backend: the event loop that the app runs on, `asyncio` or `trio`.
     """
 
     app: Any
@@ -91,6 +93,13 @@ class Subject:
     ignore_engines: Sequence[Any] = ()
     timeout: float = 10.0
     seeds: int = 6
+    backend: str = "asyncio"
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise SubjectError(
+                f"{self.backend!r} is no backend; there are {', '.join(map(repr, BACKENDS))}"
+            )
 
 
 def subject_of(

@@ -291,6 +291,7 @@ def _started(made: Trial) -> Iterator[Any]:
         raise_server_exceptions=False,
         follow_redirects=False,
         leave_timeout=made.subject.timeout,
+        backend=made.subject.backend,
     )
     with ExitStack() as stack:
         try:
