@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 
 
 class QueueSettings(BaseSettings):
-    """Where the tasks of mailings and exports run."""
+    """Where the tasks of the exercises run."""
 
     task_queue: Literal["background", "celery", "taskiq", "dramatiq"] = Field(
         default="background",

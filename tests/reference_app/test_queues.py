@@ -1,16 +1,18 @@
 """The same task functions in this process and on three queues, asserted in the same way."""
 
 import asyncio
+import io
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
+from PIL import Image
 from reference_lab import LIMIT, started_client
 
 from bgcheck import scheduled
@@ -21,8 +23,11 @@ from bgcheck_reference.queues.known import TASKS
 from bgcheck_reference.queues.resources import make_resources, resources_of
 from bgcheck_reference.settings import Settings
 from bgcheck_reference.tasks.exports import make_export
+from bgcheck_reference.tasks.images import make_image
 from bgcheck_reference.tasks.items import process_item
+from bgcheck_reference.tasks.jobs import run_job
 from bgcheck_reference.tasks.mailings import send_mailing
+from bgcheck_reference.tasks.runs import work_in_steps
 
 QUEUES = ["background", "celery", "taskiq", "dramatiq"]
 EXPORT = {"title": "March", "format": "csv", "since": "2026-03-01", "until": "2026-03-31"}
@@ -45,6 +50,8 @@ def settings(database_url, tmp_path, kind):
         database_url=database_url,
         email_retry_delay=0,
         export_directory=tmp_path / "exports",
+        image_directory=tmp_path / "images",
+        seconds_per_importance=0,
         task_queue=kind,
         queue_url="memory://",
     )
@@ -102,6 +109,32 @@ def test_mailing(app, client, bgtasks, queue, kind):
     mailer = app.state.mailer if queue is None else queue.resources[Mailer]
     assert [message["To"] for message in mailer.outbox] == ["ada@example.com"]
     assert client.get(response.headers["location"]).json()["state"] == "done"
+
+
+def ask_for_everything(client):
+    """Ask for the work of each exercise; return the tasks with the answers to wait for."""
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "PNG")
+    email = {"recipients": ["ada@example.com"], "content": {"subject": "x", "body": "y"}}
+    return [
+        (send_mailing, client.post("/mailings", json=MAILING)),
+        (make_export, client.post("/exports", json=EXPORT)),
+        (make_image, client.post("/images", files={"file": ("x.png", picture.getvalue())})),
+        (run_job, client.post("/jobs/email", json=email)),
+        (run_job, client.post("/jobs/broadcast", json={"message": "x", "user_ids": [1]})),
+        (work_in_steps, client.post("/runs", json={"name": "Lamp"})),
+    ]
+
+
+def test_the_tasks_of_all_exercises(app, client, bgtasks, queue, kind):
+    asked = ask_for_everything(client)
+    let_run(queue, kind, client)
+    calls = [scheduled(task, answer.json()["id"], **given(app, task)) for task, answer in asked]
+    assert bgtasks == calls
+    assert {task.outcome for task in bgtasks} == {"succeeded"}
+    for _, answer in asked:
+        row = client.get(answer.headers["location"]).json()
+        assert (row["state"], row["error"]) == ("done", None)
 
 
 def test_a_task_that_is_delivered_twice_has_one_effect(app, client, queue, kind):
@@ -186,8 +219,8 @@ def redis_url(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", QUEUES[1:], indirect=True)
-def test_a_worker_of_another_process(kind, redis_url, settings, bgtasks):
-    """The app sends, and a real worker runs the task, over a real Redis."""
+def test_a_worker_of_another_process(kind, redis_url, settings, bgtasks, tmp_path):
+    """The app sends, and a real worker runs the tasks, over a real Redis."""
     if kind == "taskiq":
         pytest.importorskip("taskiq_redis")
     settings = settings.model_copy(update={"queue_url": type(settings.queue_url)(redis_url)})
@@ -197,42 +230,45 @@ def test_a_worker_of_another_process(kind, redis_url, settings, bgtasks):
         "BGCHECK_DATABASE_URL": settings.database_url,
         "BGCHECK_QUEUE_URL": redis_url,
         "BGCHECK_EXPORT_DIRECTORY": str(settings.export_directory),
+        "BGCHECK_IMAGE_DIRECTORY": str(settings.image_directory),
+        "BGCHECK_SECONDS_PER_IMPORTANCE": "0",
     }
     with started_client(app) as client:
-        response = client.post("/exports", json=EXPORT)
-        report = response.json()["id"]
-        assert bgtasks == [scheduled(make_export, report, **given(app, make_export))]
-        assert bgtasks.one().outcome == "pending"
-        location = response.headers["location"]
-        assert client.get(location).json()["state"] == "pending"
-        _run_worker(COMMANDS[kind], environment, rf"{report} has \d+ bytes")
-        assert client.get(location).json()["state"] == "done"
-        assert client.get(location + "/file").status_code == 200
-        assert bgtasks.one().outcome == "pending"  # it ran where no test can see it
+        asked = ask_for_everything(client)
+        calls = [scheduled(task, answer.json()["id"], **given(app, task)) for task, answer in asked]
+        assert bgtasks == calls
+        locations = [answer.headers["location"] for _, answer in asked]
+        assert {client.get(location).json()["state"] for location in locations} == {"pending"}
+        with working(COMMANDS[kind], environment, tmp_path / "log.txt") as is_working:
+            for location in locations:
+                while (row := client.get(location).json())["state"] in {"pending", "running"}:
+                    assert is_working(), (tmp_path / "log.txt").read_text()
+                assert (row["state"], row["error"]) == ("done", None)
+        assert client.get(locations[1] + "/file").status_code == 200
+        assert client.get(locations[2] + "/content").status_code == 200
+        assert {task.outcome for task in bgtasks} == {"pending"}  # they ran where no test can see
 
 
-def _run_worker(command, environment, until):
-    """Run a worker until it has logged something."""
-    log = []
-    with subprocess.Popen(
-        [sys.executable, "-m", *command],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as worker:
+@contextmanager
+def working(command, environment, log):
+    """Run a worker until the end of the block; yield what tells whether it still runs."""
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as worker,
+    ):
         late = threading.Timer(3 * LIMIT, os.killpg, (worker.pid, signal.SIGKILL))
         late.start()
-        for line in worker.stdout:
-            log.append(line)
-            if re.search(until, line):
-                worker.terminate()
-                break
-        else:
-            pytest.fail("".join(log))
-        worker.stdout.read()
-        late.cancel()
+        try:
+            yield lambda: worker.poll() is None
+        finally:
+            late.cancel()
+            worker.terminate()
 
 
 def test_known_tasks_have_names_of_their_own():
