@@ -39,10 +39,12 @@ _COUNTED: Final = frozenset(
 _ENDED_WITH_ANY: Final = frozenset(
     {
         *("map", "zip", "filter", "enumerate", "starmap", "accumulate", "filterfalse"),
-        *("dropwhile", "compress", "pairwise", "batched", "reader", "DictReader"),
+        *("dropwhile", "compress", "pairwise", "batched"),
     }
 )
 """Iterators over others that are over as soon as one of those is."""
+
+_READERS: Final = frozenset({"reader", "DictReader"})
 
 _ENDED_WITHOUT: Final = frozenset({"chain", "islice"})
 """Iterators over others that let go of them at their end."""
@@ -55,7 +57,8 @@ class Progress(NamedTuple):
 
     Attributes:
         over: it yields nothing any more.
-        left: for a built-in sequence, how many items are left; else None.
+        left: for a built-in sequence, how many items are left; for a reader of `csv`, less than 0 by
+            what it has read; else None.
         position: for a generator, the instruction that it stopped at; else None.
         inner: the progress of the iterators that it takes its items from.
     """
@@ -90,6 +93,8 @@ def progress_of(value: Any) -> Progress | None:
         return Progress(not _followed(value), _left(value))
     if name in _COUNTED:
         return Progress(False, _left(value))
+    if name in _READERS:
+        return Progress(any(each.over for each in _known(value)), _rows_left(value))
     if name in _ENDED_WITH_ANY or name in _ENDED_WITHOUT or name in ("takewhile", "zip_longest"):
         return _of_inner(value, name)
     return None
@@ -117,12 +122,21 @@ def _left(value: Any) -> int | None:
 
 
 def _of_inner(value: Any, name: str) -> Progress | None:
-    held = list(_inner(value))
-    known = [progress for progress in map(progress_of, held) if progress is not None]
+    known = _known(value)
     if name in _ENDED_WITHOUT:
-        return Progress(not held, inner=tuple(known))
+        return Progress(not any(True for _ in _inner(value)), inner=known)
     over = name in _ENDED_WITH_ANY and any(progress.over for progress in known)
-    return Progress(over, inner=tuple(known)) if known else None
+    return Progress(over, inner=known) if known else None
+
+
+def _known(value: Any) -> tuple[Progress, ...]:
+    """Return the progress of the iterators that an iterator refers to, where it can be told."""
+    return tuple(progress for progress in map(progress_of, _inner(value)) if progress is not None)
+
+
+def _rows_left(reader: Any) -> int:
+    """Count down the lines that a reader of `csv` has read; asking for the field names reads one."""
+    return -max(0, int(reader.line_num) - (type(reader).__name__ == "DictReader"))
 
 
 def _inner(value: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from checks_lab import Lab, endpoint
 from bgcheck.checks.arguments_iterators import progress_of
 
 TASKS = """
-import csv, functools, itertools
+import csv, functools, io, itertools
 from starlette.responses import StreamingResponse
 def rows():
     yield from (b"1", b"2", b"3")
@@ -51,6 +51,8 @@ MADE = {
     "islice": "itertools.islice([1, 2], 2)",
     "csv reader": "csv.reader(['a,b', 'c,d'])",
     "csv reader of dicts": "csv.DictReader(['a,b', 'c,d'])",
+    "csv reader of a file": "csv.reader(io.StringIO('a,b\\nc,d'))",
+    "csv reader of dicts of a file": "csv.DictReader(io.StringIO('a,b\\nc,d'))",
 }
 
 
@@ -116,6 +118,8 @@ SILENT = {
     "one tee each": "x, y = itertools.tee(rows())\ntasks.add_task(use, x)\ntasks.add_task(use, y)",
     "shared work": "x = rows()\ntasks.add_task(one, x)\ntasks.add_task(one, x)",
     "a counter": "x = itertools.count()\nnext(x)\ntasks.add_task(keep, x)\nnext(x)",
+    "the field names only": "x = csv.DictReader(['a,b', 'c,d'])\ntasks.add_task(use, x)\n"
+    "x.fieldnames",
     "a cycle": "x = itertools.cycle([1])\ntasks.add_task(one, x)\nnext(x)",
 }
 
