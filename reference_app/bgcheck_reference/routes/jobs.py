@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader
 from sqlalchemy import select
 
 from bgcheck_reference.claims import apply_async, run_again
+from bgcheck_reference.composing import TEMPLATES
 from bgcheck_reference.db import AsyncDb, AsyncSessionFactory
 from bgcheck_reference.models import Job, TaskState
 from bgcheck_reference.routes.work import Intake, WorkIntake, known
@@ -13,8 +13,6 @@ from bgcheck_reference.schemas_jobs import BroadcastJob, EmailJob, JobKind, JobO
 from bgcheck_reference.tasks.jobs import run_job
 
 router = APIRouter(tags=["Error recovery"])
-
-_PAGES = Environment(loader=PackageLoader("bgcheck_reference"), autoescape=True)
 
 
 @router.post("/jobs/email", status_code=202)
@@ -47,7 +45,8 @@ async def list_jobs(
 async def jobs_page(db: AsyncDb, state: TaskState | None = None) -> str:
     """Show the newest jobs, with a button to run those again that failed."""
     jobs = await _newest(db, state, 50)
-    return _PAGES.get_template("jobs/jobs.html").render(jobs=jobs)
+    shown = "" if state is None else state.value
+    return TEMPLATES.get_template("jobs/jobs.html").render(jobs=jobs, state=shown)
 
 
 @router.get("/jobs/{job_id}")

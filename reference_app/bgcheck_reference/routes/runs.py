@@ -1,13 +1,13 @@
 """Progress: a row to poll, a stream of events, and a page that shows the bar."""
 
 from collections.abc import AsyncIterator
-from importlib.resources import files
 
 import anyio
 from fastapi import APIRouter, Request, status
 from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from bgcheck_reference.composing import TEMPLATES
 from bgcheck_reference.db import AsyncDb, AsyncSessionFactory
 from bgcheck_reference.models import Run, TaskState
 from bgcheck_reference.routes.work import Intake, known
@@ -17,7 +17,6 @@ from bgcheck_reference.tasks.runs import STEPS_PER_LEVEL, work_in_steps
 
 router = APIRouter(tags=["Progress"])
 
-PAGE = files("bgcheck_reference").joinpath("templates/runs/progress.html")
 FINISHED = {TaskState.DONE, TaskState.FAILED}
 KEEP_ALIVE_POLLS = 30
 """Polls without news after which a comment keeps the connection from being taken for dead."""
@@ -57,7 +56,7 @@ async def stream_run(
 @router.get("/progress", response_class=HTMLResponse)
 def progress_page() -> str:
     """Show a page that starts a run and watches its bar."""
-    return PAGE.read_text(encoding="utf-8")
+    return TEMPLATES.get_template("runs/progress.html").render()
 
 
 async def run_events(
