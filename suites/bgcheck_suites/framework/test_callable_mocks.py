@@ -10,10 +10,10 @@ from bgcheck_suites.marks import requirement
 from bgcheck_suites.probing import outcome, place, run_task
 
 
-def fate_of(place_: InProcess, log: Log, mock: Any) -> str:
+def fate_of(lab: InProcess, log: Log, mock: Any) -> str:
     """Schedule a mock with the argument 42, and say what became of it."""
     mock.side_effect = lambda *args: log.mark("called", args)
-    run_task(place_, mock, 42).settle()
+    run_task(lab, mock, 42).settle()
     awaits = getattr(mock, "await_count", None)
     said = "" if awaits is None else (", awaited" if awaits else ", never awaited")
     return f"called {place(log.first('called'))}{said}"

@@ -1,13 +1,13 @@
 """Ways to ask for the group of tasks."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import BackgroundTasks, Depends, FastAPI, WebSocket
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 
 from bgcheck_suites.conftest import Observe
-from bgcheck_suites.events import Contradiction, Log
-from bgcheck_suites.lab import Call, InProcess, Lab
+from bgcheck_suites.events import Log, same
+from bgcheck_suites.lab import InProcess, Lab
 from bgcheck_suites.marks import requirement
 
 
@@ -76,9 +76,6 @@ def test_tasks_of_a_websocket_endpoint(in_process: InProcess, log: Log, observe:
         await socket.send_text("scheduled")
         await socket.close()
 
-    call = Call(app, log)
-    with in_process.client(call).websocket_connect("/") as socket:
-        received: Any = socket.receive_text()
-    if received != "scheduled" or not call.ended.is_set():
-        raise Contradiction("The websocket conversation did not end.", repr(received))
+    with in_process.client(app).websocket_connect("/") as socket:
+        same("The client got something else.", socket.receive_text(), "scheduled")
     observe("run" if log.count("task") else "never run")

@@ -171,8 +171,8 @@ def order_of(exchange: Exchange, log: Log) -> str:
         return "not supported"
     if not log.count("task"):
         return "stream, task dropped"
-    events = [e.label for e in log.events if e.label in ("task", "response complete", "last item")]
-    return ", ".join(events)
+    found = [e.label for e in log.events if e.label in ("task", "response complete", "last item")]
+    return ", ".join(found)
 
 
 def lines_app(log: Log) -> FastAPI | None:

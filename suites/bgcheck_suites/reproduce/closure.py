@@ -3,29 +3,24 @@
 import ast
 import copy
 import symtable
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from . import stand_ins
-from .definitions import Definition, bindings, resolve
-from .shorten import Shorten, Tidy, TooRichError
+from .definitions import FRAMEWORK, Definition, Function, bindings, resolve
+from .rewriting import Rewriting
 
-_STAND_INS = stand_ins.__name__
-_ALWAYS = frozenset({"observe", "httpx"})
-_MACHINERY = ("events", "lab", "server", "conftest", "judge", "marks")
-_PLAIN = frozenset({"property", "staticmethod", "classmethod"})
-_PARTS = frozenset({"roots", "LIMIT"})
+_REPLACED = frozenset({"on_trio"})
+_STAND_INS = (f"{__package__}.stand_ins", f"{__package__}.server_stand_ins")
 
 
 class Closure:
-    """Collects definitions until no name is missing. With `rewrite`, all are shortened by it."""
+    """Collects definitions, rewritten, until no name is missing."""
 
-    def __init__(self, rewrite: Shorten | None = None, given: Iterable[str] = ()) -> None:
+    def __init__(self, rewrite: Rewriting) -> None:
         self._rewrite = rewrite
-        self._given = frozenset(given)
         self._found: dict[str, Definition] = {}
         self._ordered: list[tuple[Definition, ast.stmt]] = []
         self._attributes: set[str] = set()
-        self._classes: list[tuple[str, ast.ClassDef]] = []
+        self._waiting: list[tuple[str, ast.ClassDef, list[Function]]] = []
 
     def need(self, module: str, nodes: Sequence[ast.stmt]) -> None:
         """Add what some statements, seen from a module, need."""
@@ -36,12 +31,12 @@ class Closure:
 
     def _need(self, module: str, node: ast.AST) -> None:
         self._attributes |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-        for name in sorted(_free_names(node)):
+        for name in sorted(free_names(node)):
             self._add(module, name)
 
     def _add(self, module: str, name: str) -> None:
-        definition = self._resolve(module, name)
-        if definition is None or name in self._given:
+        definition = _definition(module, name)
+        if definition is None:
             return
         if name in self._found:
             if definition.imported and isinstance(definition.node, ast.Import):
@@ -58,129 +53,67 @@ class Closure:
             self._need(definition.module, node)
         self._ordered.append((definition, node))
 
-    def _resolve(self, module: str, name: str) -> Definition | None:
-        short = self._rewrite is not None
-        if (short or name in _ALWAYS) and name in bindings(_STAND_INS):
-            plain = resolve(module, name)
-            if plain is None or not plain.imported or name in _ALWAYS:
-                return resolve(_STAND_INS, name)
-        return resolve(module, name)
-
     def _rewritten(self, definition: Definition, node: ast.stmt) -> ast.stmt:
-        if self._rewrite is not None and definition.module != _STAND_INS:
-            if definition.module.rpartition(".")[2] in _MACHINERY and (
-                definition.name not in _PARTS
-            ):
-                raise TooRichError(definition.name)
-            node = self._rewrite.visit(node)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            _without_fixture(node)
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = [
+                d for d in node.decorator_list if not ast.unparse(d).startswith("pytest.fixture")
+            ]
+        rewritten: ast.stmt = self._rewrite.visit(node)
         if not definition.module.rpartition(".")[2].startswith("test_"):
-            _without_annotations(node)
-        tidied: ast.stmt = Tidy().visit(node)
-        return tidied
+            _without_annotations(rewritten)
+        return rewritten
 
     def _split(self, module: str, node: ast.ClassDef) -> None:
         """Put the methods of a class aside, until their names are used."""
-        self._classes.append((module, node))
-        methods = [part for part in node.body if _method(part)]
+        methods = [part for part in node.body if isinstance(part, _FUNCTIONS)]
         node.body = [part for part in node.body if part not in methods] or [ast.Pass()]
-        node.waiting = methods  # type: ignore[attr-defined]
+        self._waiting.append((module, node, methods))
 
     def _grow(self) -> bool:
         """Add the methods whose names are used by now; return whether there were any."""
         grown = False
-        for module, node in list(self._classes):
-            waiting: list[ast.FunctionDef] = node.waiting  # type: ignore[attr-defined]
+        for module, node, waiting in list(self._waiting):
             for method in [m for m in waiting if _used(m.name, self._attributes)]:
                 waiting.remove(method)
+                node.body = [part for part in node.body if not isinstance(part, ast.Pass)]
                 node.body.append(method)
                 self._need(module, method)
                 grown = True
         return grown
 
-    def module(self, body: list[ast.stmt], *, inline: bool) -> ast.Module:
-        """Return the program: imports, definitions, and then the body."""
-        for _, node in self._classes:
-            node.body = [part for part in node.body if not isinstance(part, ast.Pass)] or node.body
-        if inline:
-            body = list(_inlined(body))
-        imports = sorted({ast.unparse(n) for d, n in self._ordered if d.imported})
-        parsed = ast.parse("\n".join(imports)).body
-        seen: dict[int, ast.stmt] = {
-            id(self._found[d.name].node): n for d, n in self._ordered if not d.imported
-        }
-        program = ast.Module([*_joined(parsed), *seen.values(), *body], [])
-        return ast.fix_missing_locations(program)
+    def program(self) -> list[ast.stmt]:
+        """Return the imports and the definitions."""
+        imports = [node for definition, node in self._ordered if definition.imported]
+        return [*imports, *(node for definition, node in self._ordered if not definition.imported)]
 
 
-def _joined(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Join the imports from one module."""
-    plain = [node for node in nodes if isinstance(node, ast.Import)]
-    sources: dict[str, list[ast.alias]] = {}
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom):
-            sources.setdefault(str(node.module), []).extend(node.names)
-    yield from plain
-    for module, names in sources.items():
-        yield ast.ImportFrom(module, names, 0)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _inlined(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the body of a probe, or the probe and its call where that is not the same."""
-    for node in body:
-        assert isinstance(node, ast.FunctionDef)
-        if _needs_a_function(node):
-            yield node
-            yield ast.Expr(ast.Call(ast.Name(node.name, ast.Load()), [], []))
-        else:
-            yield from node.body
-
-
-def _needs_a_function(node: ast.FunctionDef) -> bool:
-    """Whether a body means something else outside a function."""
-    return any(isinstance(part, ast.Nonlocal) or _quoted(part) for part in ast.walk(node)) or any(
-        isinstance(part, ast.Return) for part in _own_statements(node)
-    )
-
-
-def _own_statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what is in a function, without the functions and classes in it."""
-    for part in ast.iter_child_nodes(node):
-        yield part
-        if not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from _own_statements(part)
-
-
-def _quoted(node: ast.AST) -> bool:
-    """Whether an annotation is a string, and so depends on where the function is."""
-    return isinstance(node, ast.arg) and isinstance(node.annotation, ast.Constant)
-
-
-def _method(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+def _definition(module: str, name: str) -> Definition | None:
+    """Return the definition behind a name: a stand-in for what is the suites' own."""
+    plain = resolve(module, name)
+    own = plain is not None and plain.module.startswith(FRAMEWORK) and name not in _REPLACED
+    if plain is None or not (plain.imported or own) or name == "httpx":
+        for stand_in in _STAND_INS:
+            found = bindings(stand_in).get(name)
+            if found is not None:
+                return resolve(stand_in, name)
+    return plain
 
 
 def _used(name: str, attributes: set[str]) -> bool:
     """Whether something may call a method: by its name, or the language by its protocol."""
-    return (
-        name in attributes
-        or not name.isidentifier()
-        or name.startswith("__")
-        or (name in {"emit", "startup"})
-    )
+    return name in attributes or name.startswith("__") or name == "close"
 
 
-def _without_fixture(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-    node.decorator_list = [
-        d for d in node.decorator_list if not ast.unparse(d).startswith("pytest.fixture")
-    ]
+_PLAIN = frozenset({"property", "staticmethod", "classmethod", "contextmanager"})
 
 
 def _without_annotations(node: ast.AST) -> None:
     """Drop the annotations of a helper; those of decorated functions have a meaning."""
     for function in ast.walk(node):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and (
+        if isinstance(function, _FUNCTIONS) and (
             function is node or {ast.unparse(d) for d in function.decorator_list} <= _PLAIN
         ):
             function.returns = None
@@ -189,17 +122,12 @@ def _without_annotations(node: ast.AST) -> None:
                     argument.annotation = None
 
 
-def _free_names(node: ast.AST) -> set[str]:
-    """Return the names that a statement takes from its module."""
-    text = ast.unparse(ast.fix_missing_locations(ast.Module([node], [])))  # type: ignore[list-item]
-    table = symtable.symtable(text, "probe", "exec")
-    own = set(_bound(node))
+def free_names(node: ast.AST) -> set[str]:
+    """Return the names that a statement takes from around it."""
+    module = ast.Module([node], [])  # type: ignore[list-item]
+    table = symtable.symtable(ast.unparse(ast.fix_missing_locations(module)), "probe", "exec")
+    own = {getattr(node, "name", "")}
     return (set(_globals(table)) | _quoted_names(node)) - own
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield node.name
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[str]:
