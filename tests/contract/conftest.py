@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+from contract_lab import left_open
 
 from bgcheck.runner.clock import lasting_sleep
 
@@ -16,6 +17,7 @@ def _let_go() -> Iterator[None]:
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        left_open.close()
         gc.collect()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,9 @@ from fastapi import BackgroundTasks, FastAPI
 from bgcheck_suites.endpoint.subject import RequestSpec, Subject
 from bgcheck_suites.endpoint.verify import VERIFICATIONS, verify
 
+logger = logging.getLogger("planted")
+left_open = ExitStack()
+"""Closes what planted apps have left open on purpose."""
 SHOULD = frozenset({"BGC-ERR-02", "BGC-ARG-04", "BGC-DB-02", "BGC-RUN-01"})
 
 
@@ -60,3 +65,28 @@ def scheduling(schedule: Callable[[BackgroundTasks], object], **options: Any) ->
         return {"state": "accepted"}
 
     return app
+
+
+def work(number: int = 1) -> None:
+    """A task that can fail, and says so."""
+    logger.info("working on %d", number)
+
+
+async def work_async(number: int = 1) -> None:
+    """The same on the event loop."""
+    logger.info("working on %d", number)
+
+
+def only(task: Any, *args: Any, **kwargs: Any) -> Callable[[], FastAPI]:
+    """Return the maker of an app that schedules one task."""
+    return lambda: scheduling(lambda tasks: tasks.add_task(task, *args, **kwargs))
+
+
+def two(first: Any, second: Any = work) -> Callable[[], FastAPI]:
+    """Return the maker of an app that schedules two tasks."""
+
+    def schedule(tasks: BackgroundTasks) -> None:
+        tasks.add_task(first)
+        tasks.add_task(second)
+
+    return lambda: scheduling(schedule)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from contract_lab import Planted, scheduling
+from contract_lab import Planted, left_open, logger, scheduling
 from fastapi import FastAPI, Request
 from sqlalchemy import Column, Engine, Integer, create_engine, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -18,7 +17,6 @@ from sqlalchemy.orm import Session, declarative_base, sessionmaker
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 from starlette.background import BackgroundTasks
 
-logger = logging.getLogger("planted")
 Base: Any = declarative_base()
 
 
@@ -43,7 +41,7 @@ def engine_of(url: str) -> Engine:
         )
     else:
         engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), pool_size=ROOM)
-    made.append(engine)
+    left_open.callback(engine.dispose)
     Base.metadata.create_all(engine)
     with sessionmaker(engine).begin() as session:
         if session.get(Counter, 1) is None:
@@ -93,7 +91,7 @@ def closed_on_success(sessions: Any) -> None:
 async def never_closed_async(sessions: Any) -> None:
     session = sessions()
     await session.execute(select(Counter.value))
-    kept.append(session)
+    left_open.callback(list, [session])  # keeps it
 
 
 async def closed_unless_cancelled(sessions: Any) -> None:
@@ -269,17 +267,6 @@ def read_then_write(sessions: Any) -> Callable[[BackgroundTasks], None]:
             tasks.add_task(store, session.scalar(select(Counter.value)) + 1)
 
     return schedule
-
-
-kept: list[Any] = []
-made: list[Engine] = []
-
-
-def let_go() -> None:
-    """Close what the apps have made and left open."""
-    kept.clear()
-    while made:
-        made.pop().dispose()
 
 
 FAULTY: dict[str, dict[str, Planted]] = {

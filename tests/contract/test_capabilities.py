@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract_lab import Planted, scheduling
+from contract_lab import Planted, only, scheduling, two, work, work_async
 from fastapi import FastAPI
 from planted_database import app_of, in_with, sessions_of
-from planted_plain import logging_it, only, recording, trying_again, two, work, work_async
+from planted_errors import logging_it, recording, trying_again
 from starlette.background import BackgroundTasks
 
 from bgcheck_suites.endpoint.capabilities import Capabilities

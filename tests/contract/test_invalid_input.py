@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract_lab import Planted
+from contract_lab import Planted, work
 from fastapi import BackgroundTasks, Cookie, Depends, FastAPI, File, Form, Header, UploadFile
-from planted_plain import work
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask

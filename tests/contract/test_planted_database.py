@@ -8,9 +8,12 @@ import pytest
 from contract_lab import Planted, broken
 from planted_database import CORRECT, FAULTY
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("_let_go"),
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 CASES = [
     pytest.param(id_, planted, id=f"{id_}-{name}")
     for id_, planted_apps in FAULTY.items()
