@@ -69,7 +69,11 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Row:
-    """One requirement or behaviour."""
+    """One requirement or behaviour.
+
+    `on_queue` says what of a requirement changes for tasks that go to a queue; it does not apply to
+    them where it is for the process of the request only.
+    """
 
     id: str
     text: str
@@ -80,6 +84,8 @@ class Row:
     since: Mapping[str, str] = field(default_factory=dict)
     until: Mapping[str, str] = field(default_factory=dict)
     remedy: str = ""
+    on_queue: str = ""
+    in_process_only: bool = False
     expected: tuple[Expectation, ...] = ()
     expected_fail: tuple[Expectation, ...] = ()
 

@@ -71,6 +71,7 @@ def sent(key: Key, func: Any, args: Any, kwargs: Any) -> ScheduledTask | None:
         number=next(hub.task_numbers),
         recording=hub.recording_number,
     )
+    task.queued = True
     parent = _running.get() or current_task.get()
     if parent is not None:
         task.parent = parent

@@ -183,6 +183,8 @@ class ScheduledTask:
     ended_at: float | None = None
     runs: int = 0
     dropped: bool = False
+    queued: bool = False
+    """It is a message for a queue, which no gate holds."""
     bypassed: bool = False
     asserted: bool = False
     injected: bool = False

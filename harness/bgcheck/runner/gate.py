@@ -98,6 +98,7 @@ class GateCore:
         return (
             task.outcome == "pending"
             and not task.dropped
+            and not task.queued
             and task.request is not None
             and not task.request.finished
             and self.runner.blocks.of(task) is self.block

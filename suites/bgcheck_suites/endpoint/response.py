@@ -1,6 +1,6 @@
 """BGC-RESP: the response comes before the tasks, and does not depend on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bgcheck.runner.errors import HoldRefusedError
 from bgcheck_suites.events import Contradiction
@@ -16,7 +16,7 @@ def response_before_task(subject: Subject) -> None:
         with made.bgtasks.hold():
             made.begin()
         made.drain()
-        tasks = list(made.bgtasks)
+        tasks = made.tasks()
         early = [task for task in tasks if isinstance(task.error, HoldRefusedError)]
     if early:
         raise Contradiction(
@@ -26,7 +26,7 @@ def response_before_task(subject: Subject) -> None:
     _need_tasks(subject, tasks)
 
 
-def _need_tasks(subject: Subject, tasks: list[object]) -> None:
+def _need_tasks(subject: Subject, tasks: Sequence[object]) -> None:
     if not tasks:
         with trial(subject) as made:
             made.discover()

@@ -43,9 +43,11 @@ def overlap_harmless(subject: Subject) -> None:
     """BGC-RUN-01: compare two requests in sequence with two that overlap, in seeded orders.
 
     Only what two sequences have in common is compared: identifiers and times differ by themselves.
+    A queue delivers a message at least once: the second time must change nothing more.
     """
     with trial(subject) as made:
         made.discover()
+        _require_repeatable(made)
         known = set(state_of(made))
         steady = _steady(_sequence(made), _sequence(made), known)
         for seed in range(subject.seeds):
@@ -61,6 +63,24 @@ def overlap_harmless(subject: Subject) -> None:
                     *different[:4],
                     f"order: {_order(seed)}, seed {seed}",
                 )
+
+
+def _require_repeatable(made: Trial) -> None:
+    if not made.messages:
+        return
+    before = state_of(made)
+    again = made.deliver_again()
+    grown = change(before, state_of(made))
+    failed = [f"{task.name}: {task.error!r}" for task in again.tasks if task.error is not None]
+    if grown or failed:
+        raise Contradiction(
+            f"A message for {made.messages[0].name} that is delivered twice has its effect twice."
+            if grown
+            else f"A message for {made.messages[0].name} fails where it is delivered twice.",
+            *(f"{name}: by {value:g} more" for name, value in sorted(grown.items())[:4]),
+            *failed[:2],
+            "way out: look at what has been done before doing it",
+        )
 
 
 def _steady(first: Numbers, second: Numbers, known: set[str]) -> Numbers:

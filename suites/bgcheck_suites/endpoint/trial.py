@@ -19,6 +19,7 @@ from bgcheck.runner.clients.hangs import StillRunningError
 from bgcheck_suites.events import Contradiction
 from bgcheck_suites.marks import NotTestable
 
+from .queued import AGAIN, Delivering, in_use, is_message
 from .subject import RequestSpec, Subject, SubjectError, variant
 
 VOLATILE_HEADERS = frozenset({b"date", b"content-length", b"etag", b"set-cookie"})
@@ -143,7 +144,8 @@ class Trial:
 
     def __init__(self, subject: Subject, session: CheckSession) -> None:
         self.subject = subject
-        self.wire = Wire(subject.app)
+        self.deliveries = Delivering(subject.app, lambda: self.bgtasks)
+        self.wire = Wire(self.deliveries if in_use() else subject.app)
         self.witness = Witness()
         self.session = session
         self.bgtasks: Any = None
@@ -153,7 +155,16 @@ class Trial:
     @property
     def functions(self) -> list[Any]:
         """The functions of the tasks so far, once each, in order."""
-        return list({id(t.func): t.func for t in self.bgtasks}.values())
+        return list({id(t.func): t.func for t in self.tasks()}.values())
+
+    @property
+    def messages(self) -> list[ScheduledTask]:
+        """What the last request has sent to a queue."""
+        return self.deliveries.last
+
+    def tasks(self, since: int = 0) -> list[ScheduledTask]:
+        """Return the tasks from a number on; a message is a task once it is delivered."""
+        return [task for task in list(self.bgtasks)[since:] if not is_message(task)]
 
     def findings(self) -> list[Finding]:
         """Return what the checks found since the last call."""
@@ -173,8 +184,12 @@ class Trial:
                 raise
             except Exception as error:  # the app broke off without a response
                 sent.error = error
-        sent.tasks = list(self.bgtasks)[number:]
+        sent.tasks = self.tasks(number)
         return sent
+
+    def deliver_again(self) -> Sent:
+        """Deliver the messages of the last request once more."""
+        return self.send(RequestSpec(f"POST {AGAIN}"))
 
     def _prepared(self, request: RequestSpec | None) -> RequestSpec:
         """Have the adopter prepare a request, which may be another each time."""
@@ -193,7 +208,7 @@ class Trial:
         number, logs, writes = len(self.bgtasks), len(self.witness.log), self.witness.writes
         sent = self.begin(request)
         self.drain()
-        sent.tasks = list(self.bgtasks)[number:]
+        sent.tasks = self.tasks(number)
         sent.error = sent.error or self.wire.error
         sent.messages = tuple(self.wire.later)
         sent.logged = self.witness.log[logs:]
@@ -214,6 +229,12 @@ class Trial:
         line, expected = self.subject.request.line, self.subject.tasks
         if sent.status is None or sent.status >= 500 or not sent.tasks:
             raise NotTestable(f"{line} {_unusable(sent)}")
+        failed = [task for task in sent.tasks if task.error is not None]
+        if self.messages and failed:
+            raise NotTestable(
+                f"{failed[0].name} fails with no more than its message: {failed[0].error!r}. Give "
+                "a request whose message can be worked off."
+            )
         if expected is not None and sent.names() != list(expected):
             raise NotTestable(
                 f"{line} scheduled {', '.join(sent.names())}, and `tasks` expects "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bgcheck.report.stack import resolved_stack
 from bgcheck_suites.events import Contradiction
 from bgcheck_suites.judge import Verdict, judge
-from bgcheck_suites.marks import NotTestable
+from bgcheck_suites.marks import NotApplicable, NotTestable
 from bgcheck_suites.registry import Expectation, Row, registry
 
 from .arguments import (
@@ -16,6 +16,7 @@ from .arguments import (
 )
 from .database import connections_not_held, session_not_shared, sessions_closed
 from .errors import failure_visible, later_tasks_run, next_request_served
+from .queued import in_use
 from .response import response_before_task, response_independent
 from .running import loop_not_blocked, nothing_left, overlap_harmless
 from .subject import Subject, SubjectError
@@ -60,12 +61,23 @@ def verify(subject: Subject, id_: str) -> Verdict:
     """
     error: BaseException | None = None
     try:
+        _require_here(subject, registry()[id_])
         VERIFICATIONS[id_](subject)
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # pytest's own outcomes are no Exceptions
         error = raised
     return judge(registry()[id_], resolved_stack(), error, None)
+
+
+def _require_here(subject: Subject, row: Row) -> None:
+    """Leave a requirement out that is about this process, where all tasks go to a queue."""
+    if not row.in_process_only or not in_use():
+        return
+    with trial(subject) as made:
+        sent = made.discover()
+        if len(made.messages) == len(sent.tasks):
+            raise NotApplicable(f"its tasks go to a queue: {row.on_queue}")
 
 
 def check(subject: Subject) -> None:
