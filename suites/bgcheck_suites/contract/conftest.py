@@ -12,7 +12,6 @@ import pytest
 from bgcheck_reference.main import create_app
 from bgcheck_reference.settings import Settings
 
-
 CANCELLED = "ignore:unclosed database in <sqlite3.Connection:ResourceWarning"
 """aiosqlite leaves a connection, while whose opening the task was cancelled, to the collector."""
 
