@@ -1,5 +1,6 @@
 """Reading untrusted images, and making new ones of them."""
 
+import struct
 from io import BytesIO
 
 from PIL import Image, ImageFilter, ImageOps
@@ -52,11 +53,18 @@ def transform(data: bytes, plan: Plan) -> tuple[bytes, tuple[int, int]]:
         The new image as a file, and its width and height.
     """
     with Image.open(BytesIO(data), formats=ACCEPTED) as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGBA")
+        image = _upright(opened).convert("RGBA")
     image = _resize(image, plan)
     for wanted in plan.filters:
         image = _filter(image, wanted)
     return _encode(image, plan.format), image.size
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except (SyntaxError, TypeError, ValueError, struct.error):  # broken metadata, sound pixels
+        return image
 
 
 def _resize(image: Image.Image, plan: Plan) -> Image.Image:

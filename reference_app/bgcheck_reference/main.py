@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 
 import anyio.to_thread
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 
 from bgcheck_reference.db import Database
 from bgcheck_reference.image_stores import make_stores
 from bgcheck_reference.queues.chosen import make_queue
 from bgcheck_reference.recovery import recovering
+from bgcheck_reference.refusals import refuse
 from bgcheck_reference.routes import ROUTERS
 from bgcheck_reference.settings import Settings
 from bgcheck_reference.smtp import make_mailer
@@ -57,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.mailer = make_mailer(app.state.settings)
     app.state.queue = make_queue(app.state.settings)
     app.state.image_stores = make_stores(app.state.settings)
+    app.add_exception_handler(RequestValidationError, refuse)
     for router in ROUTERS:
         app.include_router(router)
     return app

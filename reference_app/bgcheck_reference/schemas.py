@@ -11,6 +11,9 @@ from bgcheck_reference.models import TaskState
 # PostgreSQL cannot store NUL in a text.
 NO_NUL = r"^[^\x00]*$"
 
+# Nothing in it ends a line, and so a header of an e-mail.
+ONE_LINE = r"^[^\x00-\x1f\x7f\x85\u2028\u2029]*$"
+
 # The largest integer that PostgreSQL stores in an id column.
 MAX_ID = 2**31 - 1
 
@@ -103,8 +106,8 @@ class ContentAccepted(BaseModel):
 class EmailContent(BaseModel):
     """What an e-mail says."""
 
-    subject: Annotated[str, Field(pattern=r"^[^\r\n\x00]*$")]
-    body: Annotated[str, Field(pattern=NO_NUL)]
+    subject: Annotated[str, Field(max_length=500, pattern=ONE_LINE)]
+    body: Annotated[str, Field(max_length=100_000, pattern=NO_NUL)]
 
 
 class EmailTask(BaseModel):
@@ -123,7 +126,7 @@ class EmailTask(BaseModel):
         }
     )
 
-    recipients: list[EmailStr]
+    recipients: Annotated[list[EmailStr], Field(max_length=100)]
     content: EmailContent
     priority: int = 1
     retry_count: Annotated[int, Field(ge=1, le=10)] = 3

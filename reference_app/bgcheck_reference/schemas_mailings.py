@@ -16,9 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from bgcheck_reference.schemas import NO_NUL, TrackedOut
+from bgcheck_reference.schemas import NO_NUL, ONE_LINE, TrackedOut
 
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
 """One line of text; nothing in it can end a header."""
 
 

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 from pydantic import EmailStr, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
+from bgcheck_reference.schemas import ONE_LINE
+
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
-HeaderText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
+HeaderText = Annotated[str, Field(pattern=ONE_LINE, max_length=200)]
 
 
 class MailSettings(BaseSettings):

@@ -17,8 +17,11 @@ from bgcheck_reference.composing import TEMPLATES
 from bgcheck_reference.exports.document import Cell, Document, Section
 from bgcheck_reference.schemas_exports import ExportFormat
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a text must not begin with, or a spreadsheet may take it for a formula."""
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
+"""What may begin a formula: at the start, and where a spreadsheet may begin a new cell."""
+
+_MAX_PDF_TEXT = 1000
+"""The characters of one cell of a PDF, whose rows must fit on a page."""
 
 _MAX_CELL = 32_767
 """The characters that Excel takes in one cell."""
@@ -43,7 +46,7 @@ def _write_csv(document: Document) -> bytes:
 
 def _no_formula(value: Cell) -> Cell:
     """Mark a text that looks like a formula as a text."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def _write_xlsx(document: Document) -> bytes:
@@ -126,7 +129,15 @@ def _write_table(pdf: FPDF, section: Section) -> None:
     ) as table:
         table.row(section.columns)
         for row in section.rows:
-            table.row([str(value) for value in row])
+            table.row([_on_a_page(str(value)) for value in row])
+
+
+def _on_a_page(text: str) -> str:
+    """Make one paragraph of a text, without what is not visible, and cut it."""
+    start = text[: 2 * _MAX_PDF_TEXT]
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in start).split())
+    whole = len(text) <= len(start) and len(line) <= _MAX_PDF_TEXT
+    return line if whole else f"{line[:_MAX_PDF_TEXT]} ..."
 
 
 def _write_html(document: Document) -> bytes:
