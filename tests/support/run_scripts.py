@@ -4,6 +4,8 @@ Prints a JSON object with, for each script, its last line on standard output (`n
 it leaves itself out) and its standard error where it failed.
 """
 
+# ruff: noqa: T201
+
 import json
 import os
 import signal

@@ -38,8 +38,8 @@ def add_parser(commands: Any) -> None:
     database = commands.add_parser(
         "database",
         help="derive the behaviour database from measured cells",
-        description="Derive, for each probe, which package's versions explain its values, and "
-        "write one JSON file a probe.",
+        description="Derive, for each probe, the versions of which package, or of which two, "
+        "explain its values, and write one JSON file a probe.",
     )
     database.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="measured cells")
     database.add_argument(
@@ -194,7 +194,7 @@ def run_database(arguments: argparse.Namespace) -> int:
     unstable = sum(record.unstable for record in records.values())
     print(  # noqa: T201
         f"{len(records)} probes from {len(cells)} cells in {directory}: {changing} change, "
-        f"{unexplained} by no single package, {unstable} unstable"
+        f"{unexplained} by no two packages, {unstable} unstable"
     )
     return ExitCode.HOLDS
 

@@ -125,8 +125,10 @@ def _between(record: Record | None, found: Difference) -> tuple[Range, ...]:
     known = [
         side.seen[record.id].value for side in (found.before, found.after) if record.id in side.seen
     ]
+    stacks = (found.before.stack, found.after.stack)
+    ranges = [r for r in record.ranges if not r.given or all(map(r.given.covers, stacks))]
     return tuple(
         entry
-        for entry in record.ranges
+        for entry in ranges
         if low < Version(entry.since) and Version(entry.last) < high and entry.value not in known
     )

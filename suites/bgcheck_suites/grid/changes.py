@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from packaging.version import Version
 
-from bgcheck_suites.matrix.database import PACKAGES
+from bgcheck_suites.matrix.database import PACKAGES, Given
 from bgcheck_suites.values import NOT_APPLICABLE
 
 from .columns import NAMES
@@ -26,6 +26,7 @@ class ChangePoint:
     last: str
     before: str
     after: str
+    given: Given | None = None
 
     @property
     def news(self) -> str:
@@ -71,8 +72,9 @@ class Counts:
 def changes_of(line: Line) -> list[ChangePoint]:
     """Return the change points of one probe, oldest first."""
     return [
-        ChangePoint(line, new.package, new.since, old.last, old.value, new.value)
+        ChangePoint(line, new.package, new.since, old.last, old.value, new.value, new.given)
         for old, new in pairwise(line.record.ranges)
+        if old.given == new.given
     ]
 
 
@@ -114,7 +116,7 @@ def _came_with(grid: Grid, package: str, last: str, since: str) -> str:
 
 
 def unexplained(grid: Grid) -> Sequence[Line]:
-    """Return the lines whose differing values no single package explains."""
+    """Return the lines whose differing values the versions of no two packages explain."""
     return [line for line in grid.lines if line.changing and not line.record.explained]
 
 

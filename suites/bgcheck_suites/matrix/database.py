@@ -1,22 +1,47 @@
 """The measured behaviour database: one JSON file a probe, derived from cells."""
 
 import functools
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from packaging.version import Version
 
-from bgcheck_suites.values import NOT_MEASURED
+from bgcheck_suites.values import NOT_APPLICABLE, NOT_MEASURED
 
 from .cells import Cell, Observation
 
 SHIPPED = Path(__file__).parent.parent / "database"
 CELLS = "cells.json"
 PACKAGES = ("fastapi", "starlette", "anyio", "python")
+_STRETCHES = 2
+"""Into how many stretches of versions a second package may split the values of a first one."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The versions of a second package that a range is about; up to the newest without `last`."""
+
+    package: str
+    since: str
+    last: str = ""
+
+    def covers(self, stack: Mapping[str, str]) -> bool:
+        """Whether a stack has one of these versions."""
+        found = version_of(self.package, stack)
+        if found is None:
+            return False
+        version = Version(found)
+        return Version(self.since) <= version and (not self.last or version <= Version(self.last))
+
+    def __str__(self) -> str:
+        if self.last == self.since:
+            return f"{self.package} {self.since}"
+        return f"{self.package} {self.since} {f'to {self.last}' if self.last else 'and newer'}"
 
 
 @dataclass(frozen=True)
@@ -24,6 +49,7 @@ class Range:
     """A value, and the versions it was measured for: from `since` on, and before `until`.
 
     `last` is the newest version that it was measured for. `cell` is where the evidence is from.
+    Where two packages decide, `given` says for which versions of the other one it is.
     """
 
     package: str
@@ -33,6 +59,7 @@ class Range:
     cell: str
     evidence: tuple[str, ...] = ()
     last: str = ""
+    given: Given | None = None
 
     def covers(self, version: str) -> bool:
         """Whether the value was measured around this version.
@@ -48,8 +75,8 @@ class Range:
 class Record:
     """What was measured for one probe, in all cells.
 
-    `package` is what alone explains the values; it is empty for a value that is the same
-    everywhere (one range), and where no single package explains them (no range).
+    `package` is what explains the values, alone or with the one of `Range.given`; it is empty for a
+    value that is the same everywhere (one range), and where no two packages explain them (none).
     """
 
     id: str
@@ -60,25 +87,26 @@ class Record:
 
     @property
     def explained(self) -> bool:
-        """Whether the versions of one package explain every value."""
+        """Whether the versions of one package, or of two, explain every value."""
         return bool(self.ranges)
 
     def value_for(self, stack: Mapping[str, str]) -> str | None:
         """Return the value to expect on a stack; None where nothing was measured that tells."""
         if self.unstable:
             return None
-        if not self.explained:
-            return self._value_of_cell(stack)
+        measured = self._value_of_cell(stack)
+        if not self.explained or measured == NOT_APPLICABLE:
+            return measured
         if not self.package:
             return self.ranges[0].value
         version = version_of(self.package, stack)
-        covering = (r.value for r in self.ranges if version and r.covers(version))
-        return next(covering, None)
+        given = (r for r in self.ranges if r.given is None or r.given.covers(stack))
+        return next((r.value for r in given if version and r.covers(version)), None)
 
     def _value_of_cell(self, stack: Mapping[str, str]) -> str | None:
-        return next(
-            (self.values[name] for name in self.values if _same(_stacks().get(name), stack)), None
-        )
+        """Return what was measured on the very same versions, where it tells anything."""
+        found = (v for name, v in self.values.items() if _same(_stacks().get(name), stack))
+        return next((value for value in found if value != NOT_MEASURED), None)
 
 
 def version_of(package: str, stack: Mapping[str, str]) -> str | None:
@@ -106,6 +134,12 @@ def _record(id_: str, cells: Sequence[Cell]) -> Record:
     unstable = any(cell.observations[id_].unstable for cell in seen)
     telling = [cell for cell in seen if _tells(cell.observations[id_])]
     package, ranges = _explain(id_, telling)
+    if not ranges:
+        # Where a probe does not apply is a reason of its own, beside the one for its values.
+        applied = [c for c in telling if c.observations[id_].value != NOT_APPLICABLE]
+        package, ranges = _explain(id_, applied)
+        if applied and not ranges:
+            package, ranges = _explain_by_two(id_, applied)
     return Record(id_, package, ranges, dict(sorted(values.items())), unstable)
 
 
@@ -122,6 +156,47 @@ def _explain(id_: str, cells: Sequence[Cell]) -> tuple[str, tuple[Range, ...]]:
     found = [(package, _ranges(package, id_, cells)) for package in PACKAGES]
     explaining = [(package, ranges) for package, ranges in found if ranges]
     return min(explaining, key=lambda pair: len(pair[1]), default=("", ()))
+
+
+def _explain_by_two(id_: str, cells: Sequence[Cell]) -> tuple[str, tuple[Range, ...]]:
+    """Return the package that explains the values for each stretch of versions of another one."""
+    found = [
+        (package, ranges)
+        for package, other in itertools.permutations(PACKAGES, 2)
+        if (ranges := _ranges_given(package, other, id_, cells))
+    ]
+    return min(found, key=lambda pair: (len(pair[1]), -_support(pair[1], cells)), default=("", ()))
+
+
+def _support(ranges: Sequence[Range], cells: Sequence[Cell]) -> int:
+    """Return how many cells the smallest stretch has: one cell alone is easily explained."""
+    stretches = {one.given for one in ranges if one.given}
+    return min(sum(given.covers(c.stack) for c in cells) for given in stretches)
+
+
+def _ranges_given(package: str, other: str, id_: str, cells: Sequence[Cell]) -> tuple[Range, ...]:
+    """Return the ranges of a package in each of at most `_STRETCHES` stretches of another one."""
+    found: list[tuple[list[str], tuple[Range, ...]]] = []
+    for version in sorted({version_of(other, c.stack) or "0" for c in cells}, key=Version):
+        versions = [*(found[-1][0] if found else []), version]
+        joined = _ranges(package, id_, _of_versions(other, versions, cells))
+        if found and joined:
+            found[-1] = (versions, joined)
+        else:
+            alone = _ranges(package, id_, _of_versions(other, [version], cells))
+            if not alone or len(found) == _STRETCHES:
+                return ()
+            found.append(([version], alone))
+    lasts = [*(versions[-1] for versions, _ in found[:-1]), ""]
+    return tuple(
+        replace(one, given=Given(other, versions[0], last))
+        for (versions, ranges), last in zip(found, lasts, strict=True)
+        for one in ranges
+    )
+
+
+def _of_versions(package: str, versions: Sequence[str], cells: Sequence[Cell]) -> list[Cell]:
+    return [cell for cell in cells if (version_of(package, cell.stack) or "0") in versions]
 
 
 def _ranges(package: str, id_: str, cells: Sequence[Cell]) -> tuple[Range, ...]:
@@ -220,5 +295,11 @@ def _stacks() -> Mapping[str, Mapping[str, str]]:
 
 def _load(file: Path) -> Record:
     record = json.loads(file.read_text(encoding="utf-8"))
-    ranges = (Range(**{**r, "evidence": tuple(r["evidence"])}) for r in record.pop("ranges"))
-    return Record(ranges=tuple(ranges), **record)
+    ranges = tuple(_load_range(entry) for entry in record.pop("ranges"))
+    return Record(ranges=ranges, **record)
+
+
+def _load_range(entry: dict[str, Any]) -> Range:
+    given = entry.pop("given", None)
+    evidence = tuple(entry.pop("evidence"))
+    return Range(**entry, evidence=evidence, given=Given(**given) if given else None)

@@ -8,7 +8,7 @@ from bgcheck.report.results import Result, Run
 from bgcheck_suites.answers.changes import compare
 from bgcheck_suites.answers.sides import find_sides
 from bgcheck_suites.grid.badge import badge
-from bgcheck_suites.grid.changes import by_release, count, unexplained
+from bgcheck_suites.grid.changes import by_release, changes_of, count, unexplained
 from bgcheck_suites.grid.columns import arrange
 from bgcheck_suites.grid.table import Grid, NothingMeasuredError, grid_of_database, make_grid
 from bgcheck_suites.matrix.cells import Cell, Observation, cell_name
@@ -127,7 +127,10 @@ def test_groups_are_not_compared_with_each_other():
     other = cell("0.105.0", {"BGF-DEPS-04": "c"}, python="3.10.13")
     found = grid(*cells, other)
     assert found.moving == [0, 1, 0]
-    assert [line.id for line in unexplained(found)] == ["BGF-DEPS-04"]
+    assert unexplained(found) == []
+    assert [(p.before, p.after, str(p.given)) for p in changes_of(found.lines[0])] == [
+        ("a", "b", "python 3.13 and newer")
+    ]
 
 
 def test_the_columns_of_the_shipped_database_differ_where_diff_says_so():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from matrix_lab import cell, stack
 
+from bgcheck_suites.matrix import database
 from bgcheck_suites.matrix.database import (
     derive,
     load_cells,
@@ -73,15 +74,68 @@ def test_python_counts_by_its_minor_version():
     assert record.value_for(stack("0.130.0", python="3.10.99")) == "no"
 
 
-def test_values_that_no_single_package_explains_are_kept_by_cell(monkeypatch):
+def test_two_packages_explain_what_none_does_alone():
     record = values(
-        ("a", "0.120.0", "0.40.0", "3.10.1"),
-        ("b", "0.130.0", "0.40.0", "3.10.1"),
-        ("b", "0.120.0", "0.41.0", "3.10.1"),
-        ("a", "0.130.0", "0.41.0", "3.10.1"),
+        ("awaited", "0.110.0", "0.40.0", "3.12.1"),
+        ("awaited", "0.120.0", "0.48.0", "3.12.1"),
+        ("awaited", "0.110.0", "0.40.0", "3.13.0"),
+        ("awaited", "0.120.0", "0.40.0", "3.13.0"),
+        ("dropped", "0.120.0", "0.48.0", "3.13.0"),
+        ("dropped", "0.120.0", "0.50.0", "3.13.0"),
     )
+    assert (record.package, record.explained) == ("python", True)
+    assert [(str(r.given), r.since, r.value) for r in record.ranges] == [
+        ("starlette 0.40.0", "3.12", "awaited"),
+        ("starlette 0.48.0 and newer", "3.12", "awaited"),
+        ("starlette 0.48.0 and newer", "3.13", "dropped"),
+    ]
+    assert record.value_for(stack("0.130.0", "0.60.0", "3.14.0")) == "dropped"
+    assert record.value_for(stack("0.130.0", "0.60.0", "3.12.9")) == "awaited"
+    assert record.value_for(stack("0.130.0", "0.60.0", "3.11.0")) is None
+
+
+def test_values_that_no_two_packages_explain_are_kept_by_cell(monkeypatch):
+    measured = [
+        ("a" if number % 2 else "b", f"0.{100 + number}.0", f"0.{40 + number % 3}.0")
+        for number in range(12)
+    ]
+    cells = [
+        cell(
+            {ID: value},
+            {**stack(*versions, python=f"3.{10 + place % 5}.1"), "anyio": f"4.{place % 4}"},
+        )
+        for place, (value, *versions) in enumerate(
+            [*measured, *(("c", v, s) for _, v, s in measured)]
+        )
+    ]
+    record = derive(cells)[ID]
     assert not record.explained
-    assert len(record.values) == 4
+    assert len(record.values) == len({c.name for c in cells})
+
+
+def test_where_a_probe_does_not_apply_hides_no_range(monkeypatch):
+    record = values(
+        ("not applicable", "0.105.0", "0.40.0", "3.10.1"),
+        ("not applicable", "0.120.0", "0.48.0", "3.10.1"),
+        ("old", "0.105.0", "0.40.0", "3.13.0"),
+        ("new", "0.120.0", "0.48.0", "3.13.0"),
+        ("old", "0.120.0", "0.40.0", "3.12.0"),
+    )
+    assert record.package == "starlette"
+    assert [(r.since, r.value, r.given) for r in record.ranges] == [
+        ("0.40.0", "old", None),
+        ("0.48.0", "new", None),
+    ]
+    cells = {name: stack("0.120.0", "0.48.0", "3.10.1") for name in record.values if "3.10" in name}
+    monkeypatch.setattr(database, "_stacks", lambda: cells)
+    assert record.value_for(stack("0.120.0", "0.48.0", "3.10.7")) == "not applicable"
+    assert record.value_for(stack("0.120.0", "0.48.0", "3.13.7")) == "new"
+
+
+def test_what_was_not_measured_is_not_expected(monkeypatch):
+    record = replace(values(("a", "0.105.0")), ranges=(), values={"cell": "not measured"})
+    monkeypatch.setattr(database, "_stacks", lambda: {"cell": stack("0.105.0")})
+    assert record.value_for(stack("0.105.0")) is None
 
 
 def test_an_unstable_value_is_never_expected():
