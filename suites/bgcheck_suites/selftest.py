@@ -11,6 +11,7 @@ from bgcheck.report.results import read_run
 
 from .faults import FAULTS
 from .registry import Row, registry, select
+from .reproduce.definitions import probes
 
 HEALTHY = "none"
 
@@ -165,6 +166,7 @@ def _measure(name: str, ids: tuple[str, ...], directory: Path) -> Trial:
         results=results,
         log=log,
         select=ids,
+        files=_files(ids),
         fault=None if name == HEALTHY else name,
     )
     follow(plan, lambda _: None)
@@ -172,6 +174,12 @@ def _measure(name: str, ids: tuple[str, ...], directory: Path) -> Trial:
         r.id: "broken" if r.suite_error else r.status for r in read_run(results).results
     }
     return Trial(name, ids, statuses)
+
+
+def _files(ids: Iterable[str]) -> tuple[str, ...]:
+    """Return the files with the probes of some requirements: what else there is takes time."""
+    found = (definition for id_ in ids for definition in probes()[id_])
+    return tuple(dict.fromkeys(f"{d.module.rpartition('.')[2]}.py" for d in found))
 
 
 def markdown(matrix: Matrix) -> str:

@@ -33,7 +33,7 @@ class Child:
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """What is asked of a suite's process."""
+    """What is asked of a suite's process; `files` are those of the suite that it needs, or all."""
 
     suite: str
     directory: Path
@@ -45,6 +45,7 @@ class SuiteRun:
     perturb: int = 0
     record: bool = False
     expectations: Path | None = None
+    files: Sequence[str] = ()
 
     def command(self) -> list[str]:
         """Return the command line: pytest with nothing but what the suite itself needs."""
@@ -65,7 +66,8 @@ class SuiteRun:
         return [
             *(sys.executable, "-m", "pytest", "-c", str(self.directory / "conform.ini")),
             *("--rootdir", str(self.directory), "--continue-on-collection-errors"),
-            *(*options, "-v", "--tb=short", "--color=no", str(self.directory / self.suite)),
+            *(*options, "-v", "--tb=short", "--color=no"),
+            *(str(self.directory / self.suite / name) for name in self.files or [""]),
         ]
 
 
