@@ -18,6 +18,15 @@
     const shown = rows.filter((row) => !row.hidden).length;
     form.querySelector("output").textContent = `${shown} of ${rows.length} probes`;
   };
+  // `page.html?area=Order&before=FastAPI 0.105.0&after=FastAPI 0.117.1` is a link to a filtered page.
+  const preset = (field, wanted) => {
+    if (field.type === "checkbox") field.checked = wanted !== "";
+    const option = [...(field.options ?? [])].find((one) =>
+      one.value === wanted || one.text === wanted || one.text.startsWith(`${wanted},`));
+    if (option) option.selected = true;
+  };
+  for (const [name, wanted] of new URLSearchParams(location.search))
+    if (form.elements[name]) preset(form.elements[name], wanted);
   form.hidden = false;
   form.addEventListener("input", apply);
   document.addEventListener("keydown", (event) => {
