@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import aiosqlite  # noqa: F401 - inner sessions must not import these anew, which their C parts forbid
 import pytest
 import sqlalchemy.dialects.postgresql
@@ -9,6 +11,19 @@ import sqlalchemy.dialects.sqlite
 import sqlalchemy.ext.asyncio
 import sqlalchemy.orm  # noqa: F401
 from checks_lab import Lab
+
+from support.inner_sessions import collect_garbage, let_leave_garbage
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Take it that planted apps leave things open."""
+    let_leave_garbage(item)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collect_garbage() -> Iterator[None]:
+    yield
+    collect_garbage()
 
 
 @pytest.fixture
