@@ -62,6 +62,6 @@ def _holders(values: Iterable[Any]) -> Iterator[tuple[Any, str]]:
     for module in list(sys.modules.values()) if numbers else ():
         # a module with a class of its own may do anything when it is changed
         if type(module) is type(sys) and not module.__name__.startswith("bgcheck."):
-            for name, value in list(vars(module).items()):
-                if id(value) in numbers:
-                    yield module, name
+            names = list(vars(module).items())
+            if not numbers.isdisjoint([id(value) for _, value in names]):
+                yield from ((module, name) for name, value in names if id(value) in numbers)
