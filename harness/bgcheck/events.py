@@ -155,6 +155,13 @@ class BodyRead:
 
 
 @dataclass(slots=True, eq=False)
+class StreamBegins:
+    """A response that user code produces piece by piece is about to be sent."""
+
+    request: RequestInfo
+
+
+@dataclass(slots=True, eq=False)
 class ValueReturned:
     """An endpoint has returned what becomes the content of a response.
 
@@ -378,6 +385,7 @@ Event = (
     | FileUsed
     | BodyRead
     | ValueReturned
+    | StreamBegins
     | RecordLogged
     | OutputCaptured
     | ContextLost

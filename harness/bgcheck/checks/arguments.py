@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bgcheck.checks.arguments_constants import MutatedByTask
@@ -15,27 +16,31 @@ from bgcheck.checks.arguments_shared import MutableDefault, SharedMutable
 from bgcheck.checks.arguments_transport import NaiveDatetime, NotSerializable
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.reach import is_shared
-from bgcheck.recorder.state import Change, call_changes
+from bgcheck.recorder.record import UNFINISHED
+from bgcheck.recorder.state import CallState, Change, call_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bgcheck.checks.base import Default
-    from bgcheck.events import TaskStarted
+    from bgcheck.events import StreamBegins, TaskStarted
     from bgcheck.recorder.record import ScheduledTask
 
 SHOWN = 3
 """Changes that one finding lists."""
 
 
-def changed_arguments(task: ScheduledTask, objects: dict[int, Any]) -> list[Change]:
+def changed_arguments(
+    task: ScheduledTask, objects: dict[int, Any], end: CallState | None = None
+) -> list[Change]:
     """Return what changed in the arguments of a task between scheduling and start.
 
     Args:
         task: a task that starts at this moment.
         objects: filled with the live containers by id, if anything changed.
+        end: their state when no change counted any more, if that was before the start.
     """
-    before, now = task.call, state_at_start(task)
+    before, now = task.call, end or state_at_start(task)
     if before is None or now is None:
         return []
     found = call_changes(before, now, positional_names(task))
@@ -56,6 +61,19 @@ class ChangedAfterSchedule(Check):
         "the last change."
     )
 
+    instruments: ClassVar[tuple[str, ...]] = ("streams",)
+
+    def __init__(self) -> None:
+        self._at_stream: weakref.WeakKeyDictionary[ScheduledTask, CallState] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def on_stream_begins(self, event: StreamBegins) -> None:
+        """Note the arguments: what a stream hands to a task while it is sent is meant for it."""
+        for task in event.request.tasks:
+            if task.outcome in UNFINISHED and task.call is not None and not task.call.constant:
+                self._at_stream[task] = live_state(task)
+
     def on_task_started(self, event: TaskStarted) -> Iterator[Finding]:
         """Compare the arguments with those at scheduling."""
         task = event.task
@@ -64,8 +82,9 @@ class ChangedAfterSchedule(Check):
         objects: dict[int, Any] = {}
         found = [
             change
-            for change in changed_arguments(task, objects)
+            for change in changed_arguments(task, objects, self._at_stream.pop(task, None))
             if not is_blamed(change, task.request)
+            and not _is_opened(change)
             and (change.holder is None or not is_shared(objects.get(change.holder), task.request))
         ]
         if found:
@@ -74,6 +93,12 @@ class ChangedAfterSchedule(Check):
                 _evidence(found),
                 task=task,
             )
+
+
+def _is_opened(change: Change) -> bool:
+    """Whether an object has opened something on its first use, such as a connection."""
+    opened = change.before in (None, "None") and (change.after or "").startswith("<")
+    return opened and not change.path.endswith("]")  # an attribute
 
 
 def _evidence(found: list[Change]) -> list[tuple[str, str]]:

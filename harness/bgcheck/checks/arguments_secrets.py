@@ -174,7 +174,8 @@ def _last_name(path: str) -> str:
 
 def _is_distinct(value: str) -> bool:
     """Whether finding a value in a text is no chance: `token` for a token may be any word."""
-    return len(value) >= SHORTEST and not is_secret_name(value) and bool(value.strip("*•x. "))
+    is_word = is_secret_name(value) and not any(map(str.isdigit, value))
+    return len(value) >= SHORTEST and not is_word and bool(value.strip("*•x. "))
 
 
 def _revealed(value: Any) -> str | None:

@@ -255,6 +255,51 @@ def test_meant_to_be_shared(lab: Lab, app: str) -> None:
     lab.assert_silent(TASKS + app, "POST /orders", "POST /orders")
 
 
+STREAM = """
+from starlette.responses import StreamingResponse
+@app.post("/orders")
+async def create(tasks: BackgroundTasks):
+    sent = []
+    async def parts():
+        for part in ("a", "b"):
+            sent.append(part)
+            yield part
+    tasks.add_task(send, sent)
+    LINE
+    return StreamingResponse(parts(), background=tasks)
+"""
+
+
+def test_what_a_stream_hands_to_its_task(lab: Lab) -> None:
+    lab.assert_silent(TASKS + STREAM.replace("LINE", "pass"), "POST /orders")
+
+
+def test_changed_before_the_stream_begins(lab: Lab) -> None:
+    app = TASKS + STREAM.replace("LINE", "sent.append('early')")
+    finding = lab.assert_found("BG301", app, "POST /orders")
+    assert finding["evidence"] == [("args[0][0]", "nothing when scheduled, 'early' now")]
+
+
+CLIENT = """
+import threading
+class Client:
+    def __init__(self): self.lock = None
+    def use(self): self.lock = VALUE
+@app.post("/orders")
+async def create(tasks: BackgroundTasks, x=Depends(Client)):
+    tasks.add_task(send, x)
+    x.use()
+"""
+
+
+def test_a_service_that_opens_something_on_its_first_use(lab: Lab) -> None:
+    lab.assert_silent(TASKS + CLIENT.replace("VALUE", "threading.Lock()"), "POST /orders")
+
+
+def test_a_service_that_is_told_something(lab: Lab) -> None:
+    lab.assert_found("BG301", TASKS + CLIENT.replace("VALUE", "'told'"), "POST /orders")
+
+
 def test_mapped_instance_that_is_committed(lab: Lab) -> None:
     pytest.importorskip("sqlalchemy", minversion="2.0")
     app = """

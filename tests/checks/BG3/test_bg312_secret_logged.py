@@ -46,6 +46,7 @@ def user_name(name): log.info("%s", name)
 FAULTY = {
     "a log": ("login, 'ada', 'hunter2-3'", "password"),
     "an async task": ("login_later, password='hunter2-3'", "password"),
+    "a value that says what it is": ("login, 'ada', 'hunter2secret'", "password"),
     "in a link": ("link, 'hunter2-3'", "token"),
     "a model": ("store, User(name='ada', password='hunter2-3')", "user.password"),
     "a dict": ("from_dict, {'api_key': 'hunter2-3'}", "options['api_key']"),
