@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .injection import CancellationInside, FailureAfter, FailureBefore, FailureInside, points_of
+from .injection import (
+    CancellationInside,
+    DisconnectInside,
+    FailureAfter,
+    FailureBefore,
+    FailureInside,
+    points_of,
+)
 from .trial import Sent, Trial, name_of
 
 
@@ -52,14 +59,21 @@ def cancelled(made: Trial, functions: list[Any]) -> Iterator[Faulty]:
                 yield Faulty(f"{name_of(function)} is cancelled at {point}", sent, inner.raised)
 
 
-def disconnected(made: Trial) -> Iterator[Faulty]:
-    """Send the request, and let its client go away while the first task waits."""
+def disconnected(made: Trial, functions: list[Any]) -> Iterator[Faulty]:
+    """Send the request, and let its client go away before the first task, and amid each task."""
     with made.bgtasks.hold():
         sent = made.begin()
         if made.client.calls.pending:
             made.bgtasks.disconnect_client()
     made.drain()
     yield Faulty("the client goes away before the first task", sent)
+    for function in functions:
+        points = points_of(function)
+        for point in points[len(points) // 2 :][:1]:
+            with DisconnectInside(made.bgtasks.runner, function, point) as fault:
+                sent = made.send()
+            if fault.raised:
+                yield Faulty(f"the client of {name_of(function)} goes away at {point}", sent)
 
 
 def all_faults(made: Trial, functions: list[Any]) -> Iterator[Faulty]:
@@ -67,4 +81,4 @@ def all_faults(made: Trial, functions: list[Any]) -> Iterator[Faulty]:
     yield from outside(made, functions)
     yield from inside(made, functions)
     yield from cancelled(made, functions)
-    yield from disconnected(made)
+    yield from disconnected(made, functions)

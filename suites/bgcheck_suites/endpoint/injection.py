@@ -20,6 +20,7 @@ from bgcheck.recorder.record import ScheduledTask, describe_function
 from bgcheck.runner.clients.backends import in_trio
 from bgcheck.runner.clients.exchange import response_first_exchange
 from bgcheck.runner.faults import Fault
+from bgcheck.runner.threads import threadsafe
 
 CLOSING = frozenset(
     {
@@ -221,3 +222,25 @@ class CancellationInside(FailureInside):
         running = None if in_trio() else asyncio.current_task()
         if running is not None:
             running.cancel()
+
+
+class DisconnectInside(FailureInside):
+    """The client goes away when the task reaches a line, in whichever thread that is."""
+
+    _leave: Callable[[], object] | None = None
+
+    def wrap(self, task: ScheduledTask, body: Any) -> Any:
+        """Return the body with the task's function under a tracer."""
+        traced = super().wrap(task, body)
+
+        async def watched() -> None:
+            exchange = response_first_exchange.get()
+            if exchange is not None:
+                self._leave = threadsafe(exchange.disconnect)
+            await traced()
+
+        return watched
+
+    def _strike(self) -> None:
+        if self.raised == 1 and self._leave is not None:
+            self._leave()

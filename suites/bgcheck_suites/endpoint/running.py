@@ -8,7 +8,7 @@ from bgcheck.runner.errors import HoldRefusedError
 from bgcheck_suites.events import Contradiction
 from bgcheck_suites.marks import NotApplicable
 
-from .faulting import outside
+from .faulting import cancelled, inside, outside
 from .findings import require_none
 from .state import Numbers, change, state_of
 from .subject import Subject
@@ -16,11 +16,17 @@ from .trial import Sent, Trial, trial
 
 BLOCKING = ("BG501", "BG502", "BG505", "BG506")
 COMPUTING = ("BG503",)
+CANCELLABLE = ("BG209", "BG511", "BG513")
+"""What a cancelled task must not leave: a job in a thread goes on whatever it does."""
 LEFT = ("BG206", "BG209", "BG511", "BG512", "BG513")
 
 
 def loop_not_blocked(subject: Subject) -> None:
-    """BGC-LOOP-01: watch the calls that an async task makes on the loop, in real time."""
+    """BGC-LOOP-01: watch the calls that an async task makes on the loop.
+
+    In real time, for how long they take; then in virtual time while its lines fail, for what it
+    does about that.
+    """
     with trial(subject, *BLOCKING, *COMPUTING, virtual=False) as made:
         tasks = made.discover().tasks
         if not any("async-task" in task.shape for task in tasks):
@@ -28,15 +34,23 @@ def loop_not_blocked(subject: Subject) -> None:
         found = made.findings()
     slow = [f for f in found if f.code in COMPUTING and f.func in subject.slow_tasks]
     require_none([f for f in found if f not in slow], (*BLOCKING, *COMPUTING))
+    with trial(subject, *BLOCKING) as made:
+        made.discover()
+        made.findings()
+        for faulty in inside(made, made.functions):
+            require_none(made.findings(), BLOCKING, after=faulty.fault)
 
 
 def nothing_left(subject: Subject) -> None:
-    """BGC-END-01: look for what tasks have started and not ended, on success and on failure."""
+    """BGC-END-01: look for what tasks have started and not ended, however they end."""
     with trial(subject, *LEFT, virtual=False) as made:
         made.discover()
         require_none(made.findings(), LEFT, after="its tasks succeed")
-        for faulty in outside(made, made.functions):
+        functions = made.functions
+        for faulty in outside(made, functions):
             require_none(made.findings(), LEFT, after=faulty.fault)
+        for faulty in cancelled(made, functions):
+            require_none(made.findings(), CANCELLABLE, after=faulty.fault)
 
 
 def overlap_harmless(subject: Subject) -> None:
