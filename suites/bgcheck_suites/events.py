@@ -121,12 +121,18 @@ class Log:
             _wrong_count(label, found, expected)
 
     def never(self, label: str, *, because_of: str | None = None) -> None:
-        """Require that something did not happen; `because_of` names the event that forbids it."""
+        """Require that something did not happen; `because_of` names the event that forbids it.
+
+        A finding shows the two together, or without such an event what came before it.
+        """
         __tracebackhide__ = True
-        reason = [str(self.first(because_of))] if because_of is not None else []
-        for event in self.events:
+        events = self.events
+        for place, event in enumerate(events):
             if event.label == label:
-                raise Contradiction(f"'{label}' happened, and must not.", *reason, str(event))
+                reason = events[:place][-1:] if because_of is None else [self.first(because_of)]
+                raise Contradiction(
+                    f"'{label}' happened, and must not.", *map(str, [*reason, event])
+                )
 
     def _never(self, label: str) -> NoReturn:
         events = self.events

@@ -85,9 +85,18 @@ def test_a_repeated_event_shows_two_of_them(log):
 def test_a_forbidden_event_shows_what_forbids_it(log):
     log.mark("failure")
     log.mark("task")
-    assert contradiction(log.never, "task") == f"'task' happened, and must not.\n  #2 task {MAIN}"
     assert contradiction(log.never, "task", because_of="failure") == (
         f"'task' happened, and must not.\n  #1 failure {MAIN}\n  #2 task {MAIN}"
+    )
+
+
+def test_a_forbidden_event_shows_what_came_before_it(log):
+    log.mark("task")
+    assert contradiction(log.never, "task") == f"'task' happened, and must not.\n  #1 task {MAIN}"
+    for label in ("response complete", "late"):
+        log.mark(label)
+    assert contradiction(log.never, "late") == (
+        f"'late' happened, and must not.\n  #2 response complete {MAIN}\n  #3 late {MAIN}"
     )
 
 
