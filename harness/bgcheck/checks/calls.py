@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
-from bgcheck.recorder.binding import unwrap
+from bgcheck.recorder.binding import Call, bind, unwrap
 from bgcheck.recorder.contents import CONSTANT, is_constant
 from bgcheck.recorder.params import parts_of
 from bgcheck.recorder.state import call_changes
@@ -19,7 +20,7 @@ def equal_calls(one: ScheduledTask, other: ScheduledTask) -> bool:
     Data are equal by value, as they were when the tasks were scheduled; objects that do something
     (they have methods of their own) only if they are the same object.
     """
-    if one.call is None or other.call is None or call_changes(one.call, other.call):
+    if one.call is None or other.call is None:
         return False
     try:
         first, second = one.live, other.live
@@ -27,13 +28,23 @@ def equal_calls(one: ScheduledTask, other: ScheduledTask) -> bool:
         return False
     ours = unwrap(first.func, first.args, first.kwargs)
     theirs = unwrap(second.func, second.args, second.kwargs)
-    return _same_callable(ours.func, theirs.func) and all(
+    if not _same_callable(ours.func, theirs.func):
+        return False
+    if _shape(ours) != _shape(theirs):
+        return same_data(bind(ours).arguments, bind(theirs).arguments)
+    return not call_changes(one.call, other.call) and all(
         same_data(a, b)
         for a, b in ((tuple(ours.args), tuple(theirs.args)), (ours.kwargs, theirs.kwargs))
     )
 
 
+def _shape(call: Call) -> tuple[int, frozenset[str]]:
+    return len(call.args), frozenset(call.kwargs)
+
+
 def _same_callable(one: Any, other: Any) -> bool:
+    if isinstance(one, BuiltinMethodType):
+        return bool(one == other)  # made anew at each access, as a bound method is
     inner, owner = getattr(one, "__func__", one), getattr(one, "__self__", None)
     return inner is getattr(other, "__func__", other) and owner is getattr(other, "__self__", None)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 import functools
 
 def send(*args, **kwargs): ...
+def mail(to, subject="Hi"): ...
 
 class Mail(BaseModel):
     to: str
@@ -37,6 +38,9 @@ SAME = {
     "equal rows": "tasks.add_task(send, Row(1))\ntasks.add_task(send, Row(1))",
     "one service": "s = Slack('a')\ntasks.add_task(s.notify, 1)\ntasks.add_task(s.notify, 1)",
     "partial and plain": "tasks.add_task(functools.partial(send, 1))\ntasks.add_task(send, 1)",
+    "by position and by name": "tasks.add_task(mail, 'a')\ntasks.add_task(mail, to='a')",
+    "a default and the same": "tasks.add_task(mail, 'a')\ntasks.add_task(mail, 'a', subject='Hi')",
+    "a method of one list": "x = []\ntasks.add_task(x.append, 1)\ntasks.add_task(x.append, 1)",
     "two groups": "StarletteTasks([BackgroundTask(send)])\ntasks.add_task(send)\n"
     "tasks.tasks.append(BackgroundTask(send))",
 }
@@ -66,6 +70,8 @@ DIFFERENT = {
     "names": "tasks.add_task(send, a=1)\ntasks.add_task(send, b=1)",
     "nested values": "tasks.add_task(send, {'a': [1]})\ntasks.add_task(send, {'a': [2]})",
     "models": "tasks.add_task(send, Mail(to='a'))\ntasks.add_task(send, Mail(to='b'))",
+    "a default and another": "tasks.add_task(mail, 'a')\ntasks.add_task(mail, 'a', subject='Ho')",
+    "methods of two lists": "for x in ([], []):\n    tasks.add_task(x.append, 1)",
     "equal services": "for s in (Slack('a'), Slack('a')):\n    tasks.add_task(s.notify)",
     "equal services as arguments": "for s in (Slack('a'), Slack('a')):\n"
     "    tasks.add_task(send, s)",
