@@ -127,9 +127,10 @@ class Log:
         """
         __tracebackhide__ = True
         events = self.events
+        forbidding = [self.first(because_of)] if because_of is not None else []
         for place, event in enumerate(events):
             if event.label == label:
-                reason = events[:place][-1:] if because_of is None else [self.first(because_of)]
+                reason = forbidding or events[:place][-1:]
                 raise Contradiction(
                     f"'{label}' happened, and must not.", *map(str, [*reason, event])
                 )
