@@ -91,6 +91,8 @@ class _Pdf(FPDF):
         self.set_font("Roboto", size=10)
         self.set_title(document.title)
         self.set_auto_page_break(True, margin=18)
+        self.set_draw_color(190)
+        self.set_line_width(0.1)
 
     def header(self) -> None:
         """Write the title and the period."""
