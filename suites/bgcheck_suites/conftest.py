@@ -81,10 +81,14 @@ def observe(request: pytest.FixtureRequest) -> Observe:
 def _expected(row: Row) -> str | None:
     """Return the value on this stack: of the measured database, else of the row."""
     stack = resolved_stack()
-    measured = shipped_record(row.id)
-    if measured is not None:
-        return measured.value_for(stack)
-    listed = row.value_for(stack)
+
+    def measured(id_: str) -> str | None:
+        record = shipped_record(id_)
+        return record.value_for(stack) if record is not None else None
+
+    if shipped_record(row.id) is not None:
+        return measured(row.id)
+    listed = row.value_for(stack, measured)
     return listed.value if listed is not None else None
 
 

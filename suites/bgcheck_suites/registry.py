@@ -7,7 +7,7 @@ neither right nor wrong; what to expect on a stack is in the measured database.
 import functools
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +53,7 @@ class Source:
 class Expectation:
     """A value, or a failure, that is expected where the condition holds.
 
+    `of` and `was` make it one for stacks where another probe was measured to have a value.
     `request` limits a failure of the contract to one endpoint, such as `POST /items/1`.
     """
 
@@ -61,6 +62,8 @@ class Expectation:
     reason: str = ""
     link: str = ""
     request: str = ""
+    of: str = ""
+    was: str = ""
 
     def holds(self, stack: Mapping[str, str]) -> bool:
         """Whether the stack satisfies every condition (joined by ` and `)."""
@@ -104,9 +107,15 @@ class Row:
                 return f"until {package} {version}; {_have(package, stack)}"
         return ""
 
-    def value_for(self, stack: Mapping[str, str]) -> Expectation | None:
-        """Return the expected value of a behaviour on a stack, the first that fits."""
-        return next((entry for entry in self.expected if entry.holds(stack)), None)
+    def value_for(
+        self, stack: Mapping[str, str], measured: Callable[[str], str | None] = lambda _: None
+    ) -> Expectation | None:
+        """Return the expected value of a behaviour on a stack, the first that fits.
+
+        `measured` gives the value that another probe was measured to have there.
+        """
+        fitting = (entry for entry in self.expected if entry.holds(stack))
+        return next((e for e in fitting if not e.of or measured(e.of) == e.was), None)
 
     def known_failure(self, stack: Mapping[str, str]) -> Expectation | None:
         """Return the listed failure of a requirement on a stack, if there is one."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bgcheck_suites.matrix.database import shipped_record
 from bgcheck_suites.registry import RegistryError, Row, load, registry, satisfies, select
 
 REQUIREMENT = """
@@ -93,6 +94,22 @@ def test_a_bad_row_is_refused(written, text, message):
     with pytest.raises(RegistryError) as refused:
         written(text)
     assert str(refused.value) == message
+
+
+def test_a_value_that_follows_from_what_another_probe_was_measured_to_have(written):
+    entry = '{ of = "BGF-DEPS-04", was = "early", value = "before" }'
+    head = BEHAVIOUR.split("expected", maxsplit=1)[0]
+    row = written(f"{head}expected = [{entry}]\n")["BGF-DEPS-01"]
+    assert row.value_for(STACK) is None
+    assert row.value_for(STACK, lambda id_: {"BGF-DEPS-04": "late"}[id_]) is None
+    assert row.value_for(STACK, lambda id_: {"BGF-DEPS-04": "early"}[id_]).value == "before"
+
+
+def test_what_values_follow_from_was_measured():
+    entries = [e for row in registry().values() for e in row.expected if e.of]
+    assert entries
+    for entry in entries:
+        assert entry.was in shipped_record(entry.of).values.values()
 
 
 def test_a_behaviour_needs_no_expected_values(written):
