@@ -45,6 +45,7 @@ def test_the_page_has_each_requirement_in_its_words():
     assert list(SECTIONS) == list(VERIFICATIONS)
     for id_, match in SECTIONS.items():
         assert (match[2], match[3]) == (registry()[id_].level, registry()[id_].text)
+        assert f"\n\nOn a queue: {registry()[id_].on_queue}\n\nFaulty:" in match[0]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestWarning")
