@@ -224,6 +224,18 @@ def _request_closed(patches: Patches) -> None:
     _with_other_requests(patches, make)
 
 
+@fault("form-forgotten", "a request does not keep the form that was read")
+def _form_forgotten(patches: Patches) -> None:
+    original = Request._get_form  # noqa: SLF001
+
+    async def get(self: Request, **options: Any) -> Any:
+        form = await original(self, **options)
+        self._form = None
+        return form
+
+    patches.set(Request, "_get_form", get)
+
+
 @fault("request-copied", "a task gets a copy of its request")
 def _request_copied(patches: Patches) -> None:
     def make(value: Any) -> Any:

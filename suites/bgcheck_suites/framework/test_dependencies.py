@@ -1,5 +1,6 @@
 """Dependencies: whose tasks run, and when `yield` dependencies exit."""
 
+import io
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
@@ -141,3 +142,19 @@ def test_a_resource_is_open_while_the_response_is_made(lab: Lab, log: Log) -> No
 
     lab.send(app).settle()
     log.in_order("enter", "endpoint", "exit")
+
+
+@requirement("BGF-DEPS-27")
+def test_a_file_that_a_dependency_closes(lab: Lab, log: Log, observe: Observe) -> None:
+    def opened() -> Iterator[io.StringIO]:
+        with io.StringIO() as file:
+            yield file
+
+    app = FastAPI()
+
+    @app.get("/")
+    def endpoint(tasks: BackgroundTasks, file: Annotated[io.StringIO, Depends(opened)]) -> None:
+        tasks.add_task(lambda: log.mark("closed" if file.closed else "open"))
+
+    lab.send(app).settle()
+    observe("open" if log.count("open") else log.first("closed").label)

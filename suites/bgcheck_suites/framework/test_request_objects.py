@@ -134,6 +134,15 @@ def test_the_content_of_an_upload_that_the_handler_read(
     same("The task got another content.", got, [b"content"])
 
 
+@requirement("BGF-REQ-13")
+def test_the_fields_of_a_form_that_the_handler_read(lab: Lab, multipart: dict[str, str]) -> None:
+    result = Result()
+    app = app_with_task("form", result, read_first=True)
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    lab.send(app, method="POST", content=b"name=ann", headers=headers).settle()
+    same("The task got another form.", result.said, "FormData([('name', 'ann')])")
+
+
 def disconnected_app(result: Result) -> FastAPI:
     """Return an app whose task asks whether the client has gone."""
     app = FastAPI()

@@ -12,6 +12,7 @@ from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 
 from bgcheck_suites.faults import FAULTS, Patches, plant
 from bgcheck_suites.faults.planting import KILLS, tomllib
@@ -26,6 +27,7 @@ OWNERS = (
     routing,
     applications,
     asyncexitstack,
+    Request,
     responses.Response,
     responses.JSONResponse,
     responses.StreamingResponse,
