@@ -8,12 +8,19 @@ import planted_arguments
 import planted_errors
 import planted_responses
 import planted_running
+import planted_styles
 import pytest
 from contract_lab import Planted, broken
 
-from bgcheck_suites.endpoint.verify import VERIFICATIONS
+from bgcheck_suites.endpoint.verify import VERIFICATIONS, verify
 
-MODULES = (planted_responses, planted_errors, planted_arguments, planted_running)
+MODULES = (
+    planted_responses,
+    planted_errors,
+    planted_arguments,
+    planted_running,
+    planted_styles,
+)
 FAULTY = [
     pytest.param(id_, planted, id=f"{id_}-{name}")
     for module in MODULES
@@ -42,3 +49,22 @@ def test_three_faults_for_each_requirement_that_needs_no_database() -> None:
     count = Counter(str(case.values[0]) for case in FAULTY)
     assert {id_ for id_ in VERIFICATIONS if not id_.startswith("BGC-DB")} == set(count)
     assert min(count.values()) >= 3
+
+
+@pytest.mark.parametrize("id_", ["BGC-RESP-02", "BGC-ERR-01", "BGC-ERR-03", "BGC-RUN-01"])
+def test_a_request_that_is_accepted_once_must_be_another_each_time(id_: str) -> None:
+    verdict = verify(Planted(planted_styles.created_once, planted_styles.ONCE).of(), id_)
+    assert verdict.status == "not-testable"
+    assert verdict.message == (
+        "PUT /orders/1 schedules work the first time only; the second time it was answered 409. "
+        "Have `prepare` return another request each time, or undo what the last one did."
+    )
+
+
+def test_what_prepare_returns_must_be_a_request() -> None:
+    planted = Planted(planted_styles.created_once, planted_styles.ONCE, subject={"prepare": int})
+    verdict = verify(planted.of(), "BGC-RESP-01")
+    assert verdict.status == "not-testable"
+    assert verdict.message == (
+        "prepare(): 0 is no request; its keys are line, json, data, files, headers"
+    )

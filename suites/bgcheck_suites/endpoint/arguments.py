@@ -101,8 +101,7 @@ def arguments_not_mutated(subject: Subject) -> None:
 
 def _judge(subject: Subject, codes: tuple[str, ...]) -> None:
     with trial(subject, *codes) as made:
-        made.discover()
-        made.send()
+        made.discover_twice()
         found = made.findings()
     require_none(found, codes)
 

@@ -35,7 +35,7 @@ def _watched(made: Trial) -> list[Any]:
 def sessions_closed(subject: Subject) -> None:
     """BGC-DB-01: count the connections of pool and server before and after each fault."""
     with trial(subject, *CLOSED) as made:
-        made.discover()
+        made.discover_twice()
         found = _watched(made)
         first = _counts(made, found)
         _require_returned(made, first, "its tasks succeed")
@@ -98,8 +98,8 @@ def _idle(made: Trial, engine: Any) -> int:
 
 
 def connections_not_held(subject: Subject) -> None:
-    """BGC-DB-02: watch each connection while its task does something else, in real time."""
-    with trial(subject, *HELD, virtual=False) as made:
+    """BGC-DB-02: watch each connection while its task does something else."""
+    with trial(subject, *HELD) as made:
         made.discover()
         _watched(made)
         require_none(_counted(made), HELD)

@@ -35,7 +35,7 @@ def _need_tasks(subject: Subject, tasks: Sequence[object]) -> None:
 def response_independent(subject: Subject) -> None:
     """BGC-RESP-02: compare the responses of requests whose tasks succeed, fail, are cancelled."""
     with trial(subject) as made:
-        first, second = made.discover(), made.send()
+        first, second = made.discover_twice()
         steady = steady_facts(first, second)
         functions = made.functions
         for faulty in (*outside(made, functions), *cancelled(made, functions)):

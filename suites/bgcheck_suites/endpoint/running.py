@@ -1,9 +1,11 @@
 """BGC-LOOP, BGC-RUN and BGC-END: the event loop, overlapping requests, and what is left behind."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from bgcheck.recorder.record import ScheduledTask
 from bgcheck.runner.errors import HoldRefusedError
 from bgcheck_suites.events import Contradiction
 from bgcheck_suites.marks import NotApplicable
@@ -22,29 +24,25 @@ LEFT = ("BG206", "BG209", "BG511", "BG512", "BG513")
 
 
 def loop_not_blocked(subject: Subject) -> None:
-    """BGC-LOOP-01: watch the calls that an async task makes on the loop.
+    """BGC-LOOP-01: watch what an async task does on the loop, also where a line of it fails.
 
-    In real time, for how long they take; then in virtual time while its lines fail, for what it
-    does about that.
+    It sleeps in virtual time; what counts is what it calls, and its time on the processor.
     """
-    with trial(subject, *BLOCKING, *COMPUTING, virtual=False) as made:
-        tasks = made.discover().tasks
+    with trial(subject, *BLOCKING, *COMPUTING) as made:
+        tasks = made.discover_twice()[0].tasks
         if not any("async-task" in task.shape for task in tasks):
             raise NotApplicable("no task of the request is `async def`")
         found = made.findings()
-    slow = [f for f in found if f.code in COMPUTING and f.func in subject.slow_tasks]
-    require_none([f for f in found if f not in slow], (*BLOCKING, *COMPUTING))
-    with trial(subject, *BLOCKING) as made:
-        made.discover()
-        made.findings()
-        for faulty in inside(made, made.functions):
+        slow = [f for f in found if f.code in COMPUTING and f.func in subject.slow_tasks]
+        require_none([f for f in found if f not in slow], (*BLOCKING, *COMPUTING))
+        for faulty in inside(made, made.functions):  # under a tracer all takes longer
             require_none(made.findings(), BLOCKING, after=faulty.fault)
 
 
 def nothing_left(subject: Subject) -> None:
     """BGC-END-01: look for what tasks have started and not ended, however they end."""
-    with trial(subject, *LEFT, virtual=False) as made:
-        made.discover()
+    with trial(subject, *LEFT) as made:
+        made.discover_twice()
         require_none(made.findings(), LEFT, after="its tasks succeed")
         functions = made.functions
         for faulty in outside(made, functions):
@@ -60,7 +58,7 @@ def overlap_harmless(subject: Subject) -> None:
     A queue delivers a message at least once: the second time must change nothing more.
     """
     with trial(subject) as made:
-        made.discover()
+        made.discover_twice()
         _require_repeatable(made)
         known = set(state_of(made))
         steady = _steady(_sequence(made), _sequence(made), known)
@@ -104,20 +102,17 @@ def _steady(first: Numbers, second: Numbers, known: set[str]) -> Numbers:
 
 
 def _sequence(made: Trial) -> Numbers:
-    before = state_of(made)
+    before, number = state_of(made), len(made.bgtasks)
     sent = [made.send(), made.send()]
-    return _result(made, before, sent)
+    return _result(made, before, sent, list(made.bgtasks)[number:])
 
 
-def _result(made: Trial, before: Numbers, sent: list[Sent]) -> Numbers:
+def _result(made: Trial, before: Numbers, sent: list[Sent], tasks: list[ScheduledTask]) -> Numbers:
+    """Return what two requests and all their tasks came to; tasks may schedule others late."""
     found = change(before, state_of(made))
-    for one in sent:
-        for task in one.tasks:
-            name = f"{task.name} {task.outcome}"
-            found[name] = found.get(name, 0.0) + 1
-        name = f"responses with status {one.status}"
-        found[name] = found.get(name, 0.0) + 1
-    return found
+    names = [f"{task.name} {task.outcome}" for task in tasks]
+    names += [f"responses with status {one.status}" for one in sent]
+    return {**found, **{name: float(count) for name, count in Counter(names).items()}}
 
 
 def _order(seed: int) -> str:
@@ -130,12 +125,13 @@ def _order(seed: int) -> str:
 
 
 def _overlapped(made: Trial, seed: int) -> Numbers:
-    before = state_of(made)
+    before, number = state_of(made), len(made.bgtasks)
     overlap = (_straight, _one_by_one, _at_once)[seed % 3]
     sent = overlap(made, random.Random(seed))
     made.drain()
-    refused = any(isinstance(task.error, HoldRefusedError) for one in sent for task in one.tasks)
-    return {} if refused else _result(made, before, sent)  # BGC-RESP-01 tells of that
+    tasks = list(made.bgtasks)[number:]
+    refused = any(isinstance(task.error, HoldRefusedError) for task in tasks)
+    return {} if refused else _result(made, before, sent, tasks)  # BGC-RESP-01 tells of that
 
 
 def _straight(made: Trial, _: random.Random) -> list[Sent]:

@@ -242,6 +242,22 @@ class Trial:
             )
         return sent
 
+    def discover_twice(self) -> tuple[Sent, Sent]:
+        """Send the request as it is, twice, for what is compared with other times.
+
+        Raises NotTestable where it does not schedule the same tasks again: no fault would reach
+        those that are missing.
+        """
+        first, second = self.discover(), self.send()
+        missing = set(first.names()) - set(second.names())
+        if missing:
+            raise NotTestable(
+                f"{self.subject.request.line} schedules {', '.join(sorted(missing))} the first "
+                f"time only; the second time it was answered {second.status}. Have `prepare` "
+                "return another request each time, or undo what the last one did."
+            )
+        return first, second
+
 
 def _unusable(sent: Sent) -> str:
     """Write why nothing can be verified by a request, and what to give instead."""
@@ -272,13 +288,12 @@ def _deadline(subject: Subject, fact: str) -> Iterator[None]:
 
 
 @contextmanager
-def trial(subject: Subject, *codes: str, virtual: bool = True) -> Iterator[Trial]:
-    """Start the app under watch for a block.
+def trial(subject: Subject, *codes: str) -> Iterator[Trial]:
+    """Start the app under watch for a block, where sleeping takes no time.
 
     Args:
         subject: the app and its request.
         codes: the checks that are on, besides those that any trial needs.
-        virtual: let sleeping take no time.
     """
     # Not a global of this module: through it, an argument would be in sight of a user's module.
     from bgcheck.instrument.hub import hub
@@ -294,8 +309,7 @@ def trial(subject: Subject, *codes: str, virtual: bool = True) -> Iterator[Trial
         made.bgtasks = stack.enter_context(record())
         made.bgtasks.runner.response_limit = WAIT
         stack.enter_context(_noting_logs(made.witness.log))
-        if virtual:
-            stack.enter_context(made.bgtasks.virtual_time())
+        stack.enter_context(made.bgtasks.virtual_time())
         made.client = stack.enter_context(_started(made))
         stack.callback(_let_go, made)
         yield made
