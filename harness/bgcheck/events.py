@@ -16,6 +16,7 @@ from bgcheck.events_database import SessionRolledBack as SessionRolledBack
 from bgcheck.events_database import StatementFinished as StatementFinished
 from bgcheck.events_database import StatementStarted as StatementStarted
 from bgcheck.events_database import TransactionEnded as TransactionEnded
+from bgcheck.events_requests import OverridesMet as OverridesMet
 from bgcheck.events_resources import TempfileMade as TempfileMade
 from bgcheck.events_resources import WorkersTaken as WorkersTaken
 
@@ -386,6 +387,7 @@ Event = (
     | BodyRead
     | ValueReturned
     | StreamBegins
+    | OverridesMet
     | RecordLogged
     | OutputCaptured
     | ContextLost

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.arguments_live import function_of
-from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.checks.reach import user_modules
 from bgcheck.recorder.record import Site, describe_function
 from bgcheck.recorder.state import capture, describe
@@ -76,6 +76,7 @@ class ContextVarLost(Check):
             lost = self._lost.setdefault(event.request, {})
             lost[event.variable] = _Lost(name, value, event.earlier, setter, site)
 
+    @unless_plain
     def on_task_started(self, event: TaskStarted) -> Iterator[Finding]:
         """Tell of those that the task's code uses, and that nobody has set since."""
         task = event.task

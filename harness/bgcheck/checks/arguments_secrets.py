@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bgcheck.checks.arguments_live import has_objects, objects_of
 from bgcheck.checks.arguments_transport import leaves_of
-from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.instrument.logs import watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FunctionType
 
     from bgcheck.checks.base import Default
     from bgcheck.events import OutputCaptured, RecordLogged, TaskScheduled, TestStarted
@@ -90,6 +91,12 @@ class SecretLogged(Check):
         """Forget the secrets of the last test."""
         self._of_test.clear()
 
+    def watches(self, func: FunctionType) -> bool:
+        """Whether the name of a parameter says that it is a secret."""
+        code = func.__code__
+        return any(map(is_secret_name, code.co_varnames[: code.co_argcount]))
+
+    @unless_plain
     def on_task_scheduled(self, event: TaskScheduled) -> None:
         """Note the secrets among the arguments."""
         task = event.task

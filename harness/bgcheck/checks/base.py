@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import FunctionType
 
     from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
 
@@ -72,10 +73,11 @@ _UNLESS_PLAIN: Final = "__bgcheck_unless_plain__"
 def unless_plain(handler: HandlerT) -> HandlerT:
     """Mark a handler of a task's event that has nothing to see in a plain task.
 
-    That is a call of a plain function (no closure, no decorator, no defaults but None and booleans)
-    with constants that fit, scheduled in a request and by no other task, which ran at most once and
-    has not failed, been skipped or lost, nor returned what nobody has started. Most tasks are, and
-    the marked handlers cost them nothing.
+    That is a call of a plain function (no closure, no decorator, no defaults but None and booleans,
+    none that a check watches) with constants that fit, scheduled in a request and by no other task,
+    the first of its function there, which ran at most once and has not failed, been skipped or
+    lost, nor returned what nobody has started; and nothing has happened in its request that an
+    instrument tells of. Most tasks are, and the marked handlers cost them nothing.
     """
     setattr(handler, _UNLESS_PLAIN, True)
     return handler
@@ -114,6 +116,10 @@ class Check:
     instruments: ClassVar[tuple[str, ...]] = ()
     opt_in_instruments: ClassVar[tuple[str, ...]] = ()
     selected: bool = False
+
+    def watches(self, func: FunctionType) -> bool:
+        """Whether no call of a function is plain for this check, whatever the arguments."""
+        return False
 
     @classmethod
     def unsupported(cls) -> str | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bgcheck.checks.base import Default
-    from bgcheck.events import ResponseStarted, TaskScheduled, TaskSettled
+    from bgcheck.events import OverridesMet, TaskScheduled, TaskSettled
     from bgcheck.recorder.record import ScheduledTask
 
 REPEATED: Final = 3
@@ -86,17 +86,13 @@ class OverrideWithoutEffect(Check):
         'from running with @pytest.mark.bgcheck(mode="drop").'
     )
 
-    def on_response_started(self, event: ResponseStarted) -> Iterator[Finding]:
-        """Look at the overrides of the application that answers."""
-        scope = event.request.scope or {}
-        overrides = getattr(scope.get("app"), "dependency_overrides", None)
-        if not isinstance(overrides, dict):
-            return
-        for dependency in list(overrides):
+    def on_overrides_met(self, event: OverridesMet) -> Iterator[Finding]:
+        """Look for it among the overrides of the application that answers."""
+        for dependency, override in list(event.overrides.items()):
             if _is_background_tasks(dependency):
                 yield self.found(
                     "dependency_overrides[BackgroundTasks] is set, and has no effect.",
-                    [("override", _name_of(overrides[dependency]))],
+                    [("override", _name_of(override))],
                     request=event.request,
                 )
 

@@ -6,6 +6,7 @@ import gc
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
+from bgcheck.checks.base import unless_plain
 from bgcheck.checks.database_base import Connections, DatabaseCheck, Evidence
 from bgcheck.recorder.failure import related, type_name
 from bgcheck.recorder.loops import current_asyncio_task, loop_number
@@ -273,6 +274,7 @@ class ConnectionOfOtherLoop(DatabaseCheck):
             covers=[task],
         )
 
+    @unless_plain
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Look for the error that drivers raise."""
         task = event.task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ from bgcheck.checks.relevance import has_use_for_plain, sleeps
 from bgcheck.instrument.hub import hub
 
 if TYPE_CHECKING:
-    from bgcheck.recorder.record import ScheduledTask
+    from types import FunctionType
+
+    from bgcheck.recorder.record import RequestInfo, ScheduledTask
 
 Handler = Callable[[Any], Iterable[Finding] | None]
 
@@ -77,6 +80,7 @@ class Engine:
         self.outside: TestRun = TestRun(None, over=True)
         self.current: TestRun = self.outside
         self._runs: dict[int, TestRun] = {}
+        self._watched: weakref.WeakKeyDictionary[FunctionType, bool] = weakref.WeakKeyDictionary()
         self.wake()
 
     def wake(self) -> None:
@@ -87,6 +91,14 @@ class Engine:
             for kind, handlers in self._handlers.items()
         }
         self.unwanted: frozenset[type] = _UNEVENTFUL.difference(self._handlers)
+        self.takes_plain: bool = not any(map(self._plain_handlers.get, _OF_TASKS))
+
+    def watches(self, func: FunctionType) -> bool:
+        """Whether a check wants to hear of every call of a function."""
+        watched = self._watched.get(func)
+        if watched is None:
+            watched = self._watched[func] = any(check.watches(func) for check in self.checks)
+        return watched
 
     def restarted(self, recording: int) -> None:
         """A recording begins: it belongs to the current test."""
@@ -98,12 +110,28 @@ class Engine:
         task: ScheduledTask | None = getattr(event, "task", None)
         owner = task or getattr(event, "request", None)
         run = self.run_of(owner.recording) if owner is not None else self.current
+        if kind not in _EXPECTED:
+            _note_happening(event, task)
         if kind is events.TaskScheduled and task is not None:
             run.tasks.append(task)
         plain = task is not None and task.plain
         handlers = (self._plain_handlers if plain else self._handlers).get(kind)
         if handlers:
             _handle(handlers, event, run)
+        if run.over:
+            self._settle(run)
+
+    def take_plain(self, task: ScheduledTask) -> None:
+        """Take a plain task, instead of the event that it was scheduled."""
+        run = self._runs.get(task.recording) or self.run_of(task.recording)
+        run.tasks.append(task)
+
+    def end_plain(self, request: RequestInfo) -> None:
+        """Take the end of a request with no other than plain tasks, instead of its event."""
+        run = self._runs.get(request.recording) or self.run_of(request.recording)
+        handlers = self._plain_handlers.get(events.RequestFinished)
+        if handlers:
+            _handle(handlers, events.RequestFinished(request, None), run)
         if run.over:
             self._settle(run)
 
@@ -137,7 +165,9 @@ class Engine:
     ) -> None:
         waiting = []
         for task in run.tasks:
-            if last or _is_over(task):
+            if task.plain and self.takes_plain and task.ended_at is not None and _is_over(task):
+                run.seen.append(task)
+            elif last or _is_over(task):
                 run.seen.append(task)
                 handlers = self._plain_handlers if task.plain else self._handlers
                 if handlers.get(events.TaskSettled):
@@ -178,6 +208,30 @@ class Engine:
 
 def _is_over(task: ScheduledTask) -> bool:
     return task.finished and (task.request is None or task.request.finished)
+
+
+_OF_TASKS: tuple[type, ...] = (
+    *(events.TaskScheduled, events.TaskStarted, events.TaskFinished, events.TaskSettled),
+)
+
+_EXPECTED: frozenset[type] = frozenset(
+    {
+        *(events.RequestStarted, events.ResponseStarted, events.ResponseCompleted),
+        *(events.RequestFinished, events.OverridesMet, *_OF_TASKS),
+    }
+)
+"""Events that come in every request with tasks, or say nothing of them."""
+
+
+def _note_happening(event: events.Event, task: ScheduledTask | None) -> None:
+    """Something has happened in a request: its tasks are plain no more."""
+    if task is not None:
+        task.plain = False
+    request = task.request if task is not None else getattr(event, "request", None)
+    if request is not None:
+        request.eventful = True
+        for each in request.tasks:
+            each.plain = False
 
 
 _UNEVENTFUL: frozenset[type] = frozenset(

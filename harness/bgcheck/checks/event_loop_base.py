@@ -9,23 +9,15 @@ from typing import TYPE_CHECKING
 from bgcheck.checks.base import Check
 
 if TYPE_CHECKING:
-    from bgcheck.events import TaskStarted
     from bgcheck.recorder.record import ScheduledTask
 
 
 class LoopCheck(Check):
     """A check that must know which thread runs the event loop of a task."""
 
-    def __init__(self) -> None:
-        self._loops: weakref.WeakKeyDictionary[ScheduledTask, int] = weakref.WeakKeyDictionary()
-
-    def on_task_started(self, event: TaskStarted) -> None:
-        """Note the thread: every task starts on the loop, a `def` one goes on elsewhere."""
-        self._loops[event.task] = threading.get_ident()
-
     def is_on_loop(self, task: ScheduledTask) -> bool:
         """Whether this thread is the one that runs the event loop of a task."""
-        return self._loops.get(task) == threading.get_ident()
+        return task.loop_thread == threading.get_ident()
 
 
 class Once:

@@ -29,7 +29,6 @@ class BlockingCallOnLoop(LoopCheck):
     instruments: ClassVar[tuple[str, ...]] = ("blocking",)
 
     def __init__(self) -> None:
-        super().__init__()
         self._once = Once()
 
     def on_blocking_call(self, event: BlockingCall) -> Iterator[Finding]:
@@ -66,7 +65,6 @@ class BlockingDatabaseCall(LoopCheck):
     instruments: ClassVar[tuple[str, ...]] = ("blocking", "sqlalchemy")
 
     def __init__(self) -> None:
-        super().__init__()
         self._once = Once()
 
     def on_blocking_call(self, event: BlockingCall) -> Iterator[Finding]:

@@ -28,7 +28,6 @@ class LoopObjectFromThread(LoopCheck):
     instruments: ClassVar[tuple[str, ...]] = ("loop_objects",)
 
     def __init__(self) -> None:
-        super().__init__()
         self._once = Once()
 
     def on_loop_object_touched(self, event: LoopObjectTouched) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import weakref
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from bgcheck.checks.base import Check
+from bgcheck.checks.base import Check, unless_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,7 @@ class OrphanAsyncioTask(Check):
         if event.kind == "asyncio task":
             self._started.add(event)
 
+    @unless_plain
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Report those that nobody has awaited to their end, nor cancelled."""
         for work in self._started.pop(event.task):
@@ -105,6 +106,7 @@ class OrphanThread(Check):
         if event.kind != "asyncio task":
             self._started.add(event)
 
+    @unless_plain
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Report jobs that run on; wait a little for threads that are about to end."""
         for work in self._started.pop(event.task):
@@ -113,6 +115,7 @@ class OrphanThread(Check):
             elif _is_running(work):
                 self._left[event.task].append(work)
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Report threads and executors that still run when the test's body is over."""
         for work in self._left.pop(event.task, ()) if self._left else ():

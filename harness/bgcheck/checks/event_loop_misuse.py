@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from bgcheck.checks.base import Check
+from bgcheck.checks.base import Check, unless_plain
 from bgcheck.checks.event_loop_base import LoopCheck
 from bgcheck.recorder.failure import failure_of
 
@@ -67,7 +67,6 @@ class NestedEventLoop(LoopCheck):
     instruments: ClassVar[tuple[str, ...]] = ("nesting",)
 
     def __init__(self) -> None:
-        super().__init__()
         self._entered: weakref.WeakKeyDictionary[ScheduledTask, tuple[str, Site]] = (
             weakref.WeakKeyDictionary()
         )
@@ -77,6 +76,7 @@ class NestedEventLoop(LoopCheck):
         if self.is_on_loop(event.task):
             self._entered.setdefault(event.task, (event.call, event.line))
 
+    @unless_plain
     def on_task_finished(self, event: TaskFinished) -> Iterator[Finding]:
         """Report what was started; the error that comes of it needs no finding of its own."""
         task = event.task

@@ -8,7 +8,7 @@ import weakref
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from bgcheck.checks.base import Check
+from bgcheck.checks.base import Check, unless_plain
 from bgcheck.checks.event_loop_base import Once
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class TempfileLeft(Check):
         for made in self._made.values():
             made[:] = [one for one in made if os.fsdecode(one.path) not in given]
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Report what is there when the test's body is over, if nobody has kept its name."""
         for one in self._made.pop(event.task, ()) if self._made else ():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from bgcheck.checks.base import unless_plain
 from bgcheck.checks.handlers import handler_of, holds
 from bgcheck.checks.outcome_swallowed import CANCELLED, ExceptionCheck
 from bgcheck.checks.retries import goes_through_data, unbounded_loop
@@ -54,6 +55,7 @@ class UnboundedRetry(ExceptionCheck):
             counts = self._counts.setdefault(event.task, defaultdict(int))
             counts[(event.site, event.handler_line, event.kinds, str(event.failure))] += 1
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Look for a bound in the source where there are many."""
         if not self._counts:
@@ -185,6 +187,7 @@ class RepeatedSideEffect(ExceptionCheck):
             last.dropped |= bool(last.stack) and last.stack[0] == event.failure.site
         story.errors.append((story.next(), event))
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Look for the same effect before and after an error, in one loop or one retried call."""
         if not self._stories:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from bgcheck.checks.base import Check, Finding
+from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.checks.handlers import Handler, drops, handler_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class ExceptionSwallowed(ExceptionCheck):
             key = (event.site, event.handler_line, event.kinds)
             self._handled.setdefault(event.task, {}).setdefault(key, event.failure)
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Judge what the task has handled."""
         if self._handled:
@@ -123,6 +124,7 @@ class CancellationSwallowed(ExceptionCheck):
             key = (event.site, event.handler_line, event.kinds)
             self._handled.setdefault(event.task, {})[key] = event.runner
 
+    @unless_plain
     def on_task_finished(self, event: TaskFinished) -> None:
         """Keep it if the task ended in another way, still asked to cancel."""
         from bgcheck.instrument.cancellation import cancelled_runner  # loaded when it is on
@@ -135,6 +137,7 @@ class CancellationSwallowed(ExceptionCheck):
             runner = cancelled_runner()
             self._ended[task] = [key for key, where in handled.items() if where == runner]
 
+    @unless_plain
     def on_task_settled(self, event: TaskSettled) -> Iterator[Finding]:
         """Name the handler."""
         if not self._ended:

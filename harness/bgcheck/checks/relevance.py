@@ -25,6 +25,11 @@ _OF_OBJECTS: Final = frozenset(
 _OF_FAILURES: Final = frozenset({"BG201", "BG202", "BG203", "BG207", "BG208", "BG403", "BG505"})
 """Checks of tasks that did not succeed."""
 
+_OF_HAPPENINGS: Final = frozenset(
+    {"BG401", "BG402", "BG404", "BG405", "BG407", "BG408", "BG409", "BG410"}
+)
+"""Checks that go by what an instrument has told of the request before."""
+
 _IN_TASKS: Final[frozenset[type]] = frozenset(
     {events.TaskScheduled, events.TaskStarted, events.TaskFinished, events.TaskSettled}
 )
@@ -38,9 +43,14 @@ _MODULES: Final = {"sqlalchemy": "sqlalchemy"}
 
 
 def has_use_for_plain(handler: Callable[..., Any], kind: type) -> bool:
-    """Whether a handler of a check wants an event of this class that is about a plain task."""
+    """Whether a handler of a check wants an event of this class that is about a plain task.
+
+    Of a request, that is one with only such tasks.
+    """
     check: Check = handler.__self__  # type: ignore[attr-defined]  # a bound method
-    silent = kind in _IN_TASKS and check.code in _OF_OBJECTS | _OF_FAILURES
+    if kind is events.RequestFinished:
+        return check.code not in _OF_HAPPENINGS
+    silent = kind in _IN_TASKS and check.code in _OF_OBJECTS | _OF_FAILURES | _OF_HAPPENINGS
     return sees_plain(handler) and not silent
 
 

@@ -11,7 +11,6 @@ from bgcheck.checks import callables, chains
 from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.checks.calls import equal_calls
 from bgcheck.recorder.binding import bind, signature_of, unwrap
-from bgcheck.recorder.identity import IdentityMap
 from bgcheck.recorder.record import ScheduledTask, func_of, ordinal
 
 if TYPE_CHECKING:
@@ -166,24 +165,17 @@ class TaskRanTwice(Check):
     summary = "One task object ran more than once."
     way_out = "Make the BackgroundTasks, the task and the response anew in each request."
 
-    def __init__(self) -> None:
-        self._runs: IdentityMap[tuple[int, tuple[str, str, int]]] = IdentityMap()
-
+    @unless_plain
     def on_task_started(self, event: TaskStarted) -> Iterator[Finding]:
         """Count the runs of the object itself, over all requests and tests."""
         task = event.task
-        if task.request is None:
-            return
-        live = task.live
-        request = task.request
-        runs, first = self._runs.get(live, (0, (request.method, request.path, request.number)))
-        self._runs[live] = (runs + 1, first)
-        if runs:
+        runs = task.earlier_runs + task.runs
+        if task.request is not None and runs > 1:
             yield self.found(
                 f"the same task object of {task.name} ran more than once.",
                 [
-                    ("this run", f"its {ordinal(runs + 1)}, {task.request}"),
-                    ("first run", f"{first[0]} {first[1]}, {ordinal(first[2])} request"),
+                    ("this run", f"its {ordinal(runs)}, {task.request}"),
+                    ("first run", task.first_request or str(task.request)),
                 ],
                 task=task,
             )
@@ -198,6 +190,7 @@ class ScheduledTwice(Check):
     summary = "The same call was scheduled twice in one request."
     way_out = "Schedule it in one place: the endpoint or a dependency, not both."
 
+    @unless_plain
     def on_task_scheduled(self, event: TaskScheduled) -> Iterator[Finding]:
         """Compare with what the request has scheduled before."""
         task = event.task

@@ -46,6 +46,8 @@ class CheckSession:
 
             self.definitions = Definitions(root)
         self._tasks_seen = 0
+        self._lines: dict[tuple[object, ...], tuple[Any, ...]] = {}
+        """The lines of plain tasks, by what makes them alike."""
         self._errors: list[str] = []
 
     def _works(self, check: Any) -> bool:
@@ -163,6 +165,17 @@ class CheckSession:
 
     def task_line(self, task: ScheduledTask, test: str | None) -> dict[str, Any]:
         """Return a task as the JSON lines file has it."""
+        if not task.plain or task.request is None or task.asserted:
+            return self._task_line(task, test)
+        patterns = task.request.patterns
+        key = id(task.site), id(task.shape), id(patterns), task.name, task.group is None
+        known = self._lines.get(key)
+        if known is None:  # what has the ids is kept with them
+            line = self._task_line(task, test)
+            known = self._lines[key] = (line, task.site, task.shape, patterns)
+        return {**known[0], "test": test}
+
+    def _task_line(self, task: ScheduledTask, test: str | None) -> dict[str, Any]:
         return {
             "func": task.name,
             "site": self._site(task.site),

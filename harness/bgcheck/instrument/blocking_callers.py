@@ -6,7 +6,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bgcheck.instrument.callers import frames
+from bgcheck.instrument.callers import RUNS_TASKS, frames
 from bgcheck.recorder.record import Site
 from bgcheck.recorder.usercode import is_user_file
 
@@ -37,8 +37,6 @@ _DATABASES: Final = frozenset(
     }
 )
 """Packages that make a blocking call one of a database."""
-
-_TASKS: Final = "bgcheck.instrument.tasks"
 
 
 def is_database(name: str) -> bool:
@@ -73,7 +71,7 @@ def caller(*, direct: bool = False, loops: bool = False) -> Caller | None:
         module = str(frame.f_globals.get("__name__", ""))
         package = module.partition(".")[0]
         if package == "bgcheck":
-            if module == _TASKS:
+            if module in RUNS_TASKS:
                 break
         elif is_user_file(frame.f_code.co_filename):
             return Caller(_site(frame), _name(inner), any(map(is_database, packages)))
@@ -98,7 +96,7 @@ def user_line(machinery: frozenset[str]) -> Site | None:
     for frame in frames():
         module = str(frame.f_globals.get("__name__", ""))
         package = module.partition(".")[0]
-        if module == _TASKS:
+        if module in RUNS_TASKS:
             return None
         if package not in machinery and package != "bgcheck":
             return _site(frame) if is_user_file(frame.f_code.co_filename) else None

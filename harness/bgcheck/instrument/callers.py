@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _LINES: Final = 5
-_AROUND_TASK: Final = "bgcheck.instrument.tasks"
+RUNS_TASKS: Final = frozenset({"bgcheck.instrument.tasks", "bgcheck.instrument.plain_tasks"})
+"""The modules whose frames are around a background task."""
 
 
 def frames() -> Iterator[FrameType]:
@@ -55,7 +56,7 @@ def stack_mentions(name: str) -> bool:
     What is around a background task, such as a middleware, does not count.
     """
     for frame in frames():
-        if frame.f_globals.get("__name__") == _AROUND_TASK:
+        if frame.f_globals.get("__name__") in RUNS_TASKS:
             return False
         if name in frame.f_code.co_names and is_user_file(frame.f_code.co_filename):
             return True

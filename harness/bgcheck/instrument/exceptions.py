@@ -68,6 +68,8 @@ def uninstall() -> None:
 
 def _handled(code: CodeType, offset: int, error: BaseException) -> None:
     """Take an event of the interpreter. It comes for every handler of every thread."""
+    if type(error) is StopIteration:  # most are, and a subclass below is as well
+        return
     task = current_task.get()
     if task is not None and not isinstance(error, _CONTROL_FLOW):
         hub.guard(_look, task, code, offset, error)

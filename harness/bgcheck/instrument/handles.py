@@ -13,7 +13,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from bgcheck.events import HandleDropped
-from bgcheck.instrument import tasks
+from bgcheck.instrument import plain_tasks, tasks
 from bgcheck.instrument.callers import frames
 from bgcheck.instrument.garbage import collections, unwatch, watch
 from bgcheck.instrument.hub import current_task, hub
@@ -55,6 +55,8 @@ def install() -> None:
     _users += 1
     if _users == 1:
         _patches.wrap(tasks, "run", _wrap_run)
+        plain_tasks.around.filter = _ENTRY
+        plain_tasks.around.take_out = _take_out
         watch()
 
 
@@ -64,6 +66,7 @@ def uninstall() -> None:
     _users -= 1
     if _users == 0:
         _patches.restore()
+        plain_tasks.around.filter = plain_tasks.around.take_out = None
         unwatch()
 
 
@@ -87,6 +90,9 @@ def _wrap_run(original: Callable[..., Any]) -> Any:
 def _take_out(filters: Any) -> None:
     """Remove one entry of ours; other tasks may have theirs, and the list may be another by now."""
     now: Any = warnings.filters
+    if now is filters and now and now[0] is _ENTRY:
+        del now[0]
+        return
     for kept in (filters, now):
         for place, entry in enumerate(kept):
             if entry is _ENTRY:

@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from types import FunctionType
+
     from bgcheck.events import Event, Sink
     from bgcheck.recorder.record import RequestInfo, ScheduledTask
 
@@ -30,17 +32,29 @@ class Policy(Protocol):
         """Wait as long as the task must wait; return what to run, or None to drop the task."""
 
 
+class PlainSink(Protocol):
+    """A sink that can do without the events of plain tasks, and has `takes_plain = True`."""
+
+    def take_plain(self, task: ScheduledTask) -> None:
+        """A plain task was scheduled."""
+
+    def end_plain(self, request: RequestInfo) -> None:
+        """A request is over: its tasks, if any, are plain, and have succeeded."""
+
+
 class Hub:
     """Sinks, the policy of the runner, and the errors of bgcheck itself.
 
     Attributes:
         sinks: who is told what happens. A sink with `keeps_live = False` watches a whole session:
             it keeps nothing alive, and it hears of requests that outlive their test as well.
-            One may have `unwanted`, classes of events that it has no use for, and
-            `restarted(number)`, which is called with the number of each new recording.
+            One may have `unwanted`, classes of events that it has no use for,
+            `restarted(number)`, which is called with the number of each new recording, and
+            `watches(func)`, which names functions whose tasks are never plain.
         keeps_live: a sink wants live arguments and errors kept.
         watched: a sink watches the session.
         unwanted: classes of events that no sink has a use for: none of them need be made.
+        plain_sink: the only sink, if it has no use for events of plain tasks.
     """
 
     def __init__(self) -> None:
@@ -50,6 +64,7 @@ class Hub:
         self.watched: bool = False
         self.policy: Policy | None = None
         self.unwanted: frozenset[type] = frozenset()
+        self.plain_sink: PlainSink | None = None
         self.errors: list[BaseException] = []
         self.recording_number: int = 0
         self.request_numbers: Iterator[int] = itertools.count(1)
@@ -74,6 +89,12 @@ class Hub:
         nothing: frozenset[type] = frozenset()
         unwanted = [getattr(sink, "unwanted", nothing) for sink in self.sinks]
         self.unwanted = nothing.union(*unwanted[:1]).intersection(*unwanted)
+        alone: Any = self.sinks[0] if len(self.sinks) == 1 else None
+        self.plain_sink = alone if getattr(alone, "takes_plain", False) else None
+
+    def watches(self, func: FunctionType) -> bool:
+        """Whether a sink that watches the session wants to hear of every call of a function."""
+        return any(getattr(sink, "watches", _watches_none)(func) for sink in self._watching)
 
     def guard(self, part: Callable[..., T], *args: Any) -> T | None:
         """Call a part of bgcheck. An error in it is kept for a report and never changes a test."""
@@ -123,6 +144,10 @@ class Hub:
 
 def _keeps_live(sink: Sink) -> bool:
     return getattr(sink, "keeps_live", True)
+
+
+def _watches_none(func: FunctionType) -> bool:
+    return False
 
 
 hub: Hub = Hub()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,6 +15,22 @@ _ABSENT: Final = object()
 def is_patched(function: object) -> bool:
     """Whether this is a wrapper of bgcheck, or wraps one with its attributes."""
     return hasattr(function, _MARK)
+
+
+def returns_coroutine(function: Callable[..., Any]) -> Any:
+    """Make a function that returns a coroutine one that frameworks take for a coroutine function.
+
+    Before Python 3.12 nothing can mark it, and a coroutine function is put around it.
+    """
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+
+    @functools.wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        return await function(*args, **kwargs)
+
+    return call
 
 
 class Patches:

@@ -8,7 +8,7 @@ from typing import Any
 Scope = MutableMapping[str, Any]
 
 
-def route_of(scope: Scope, root_path: str) -> str | None:
+def route_of(scope: Mapping[str, Any], root_path: str) -> str | None:
     """Return the template with the prefix of every mount, such as `/api/items/{item_id}`.
 
     Args:

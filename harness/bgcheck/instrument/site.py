@@ -67,7 +67,7 @@ def schedule_site(task: object, group: object) -> Site | None:
         frame = frame.f_back
     if frame is None:
         return None
-    return _site_of(frame)
+    return site_of_frame(frame)
 
 
 def note_add_task(wrapper: Any) -> None:
@@ -96,7 +96,8 @@ def _known_site() -> Site | None:
     return None
 
 
-def _site_of(frame: FrameType) -> Site:
+def site_of_frame(frame: FrameType) -> Site:
+    """Return the place in user code where a frame stands."""
     code = frame.f_code
     function = getattr(code, "co_qualname", code.co_name).rpartition("<locals>.")[2]
     site = Site(code.co_filename, frame.f_lineno, function)

@@ -9,13 +9,14 @@ group alone would miss injected tasks.
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from bgcheck.instrument import clients, requests, site, tasks
+from bgcheck.instrument import clients, plain_tasks, requests, site, tasks
 from bgcheck.instrument.hub import current_request, current_task, hub
-from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.patches import Patches, returns_coroutine
 
 if TYPE_CHECKING:
     from bgcheck.recorder.record import RequestInfo
@@ -26,9 +27,10 @@ _classes: weakref.WeakSet[type] = weakref.WeakSet()
 
 
 class _Followed:
-    """The recording in which the subclasses were looked at last, or 0."""
+    """The recording in which the subclasses were looked at last, or 0, and which were met since."""
 
     recording = 0
+    kinds: ClassVar[set[int]] = set()
 
 
 _followed = _Followed()
@@ -96,6 +98,7 @@ def restore() -> None:
 def follow_subclasses() -> None:
     """Patch the subclasses that exist by now: what they override need not call up to Starlette."""
     _followed.recording = hub.recording_number
+    _followed.kinds.clear()
     for root in _roots:
         _follow_below(root)
 
@@ -156,13 +159,20 @@ def _wrap_task_init(original: Any) -> Any:
         original(self, *args, **kwargs)
         if hub.sinks:
             try:
-                if type(self) not in _roots:
-                    _follow_class(type(self))
-                tasks.schedule(self)
+                if hub.plain_sink is None or not plain_tasks.schedule(self):
+                    _schedule(self)
             except Exception as error:  # any bug of bgcheck
                 hub.note(error)
 
     return __init__
+
+
+def _schedule(live: Any) -> None:
+    if type(live) not in _roots:
+        _follow_class(type(live))
+    task = tasks.schedule(live)
+    if hub.plain_sink is not None and task.plain:
+        plain_tasks.learn(live, task)
 
 
 def _wrap_own_init(original: Any) -> Any:
@@ -179,7 +189,9 @@ def _wrap_own_init(original: Any) -> Any:
 
 
 def _made_group(group: object) -> None:
-    _follow_class(type(group))
+    if id(type(group)) not in _followed.kinds:
+        _follow_class(type(group))
+        _followed.kinds.add(id(type(group)))
     tasks.remember_group(group)
 
 
@@ -189,7 +201,10 @@ def _wrap_group_init(original: Any) -> Any:
         __tracebackhide__ = True
         original(self, *args, **kwargs)
         if hub.sinks:
-            hub.guard(_made_group, self)
+            try:
+                _made_group(self)
+            except Exception as error:  # any bug of bgcheck
+                hub.note(error)
 
     return __init__
 
@@ -198,14 +213,16 @@ def _wrap_add_task(original: Any) -> Any:
     @functools.wraps(original)
     def add_task(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        outer = tasks.adding.group
-        if outer is self:  # a subclass calls up
+        adding = tasks.adding
+        outer = adding.now
+        if (outer is not None and outer[0] is self) or not hub.sinks:  # a subclass calls up
             return original(self, *args, **kwargs)
-        tasks.adding.group = self
+        frame = sys._getframe(1)  # noqa: SLF001 - no public function is as cheap
+        adding.now = (self, (id(frame.f_code), frame.f_lasti))
         try:
             return original(self, *args, **kwargs)
         finally:
-            tasks.adding.group = outer
+            adding.now = outer
 
     site.note_add_task(add_task)
     return add_task
@@ -213,7 +230,7 @@ def _wrap_add_task(original: Any) -> Any:
 
 def _wrap_task_call(original: Any) -> Any:
     @functools.wraps(original)
-    async def __call__(self: Any) -> None:
+    async def ordinary(self: Any) -> None:
         __tracebackhide__ = True
         task = hub.guard(tasks.reached, self) if hub.sinks else None
         if task is None:
@@ -221,21 +238,40 @@ def _wrap_task_call(original: Any) -> Any:
         else:
             await tasks.run(task, original, self)
 
+    @returns_coroutine
+    @functools.wraps(original)
+    def __call__(self: Any) -> Any:
+        __tracebackhide__ = True
+        if not hub.sinks:
+            return original(self)
+        task = plain_tasks.reached(self) if hub.plain_sink is not None else None
+        if task is None:
+            return ordinary(self)
+        return plain_tasks.run(task, original, self, ordinary)
+
     return __call__
 
 
 def _wrap_group_call(original: Any) -> Any:
     @functools.wraps(original)
-    async def __call__(self: Any) -> None:
+    async def observed(self: Any) -> None:
         __tracebackhide__ = True
         try:
             await original(self)
         except BaseException:
-            if hub.sinks:
-                hub.guard(tasks.abort_group, self)
+            hub.guard(tasks.abort_group, self)
             raise
-        if hub.sinks:
-            hub.guard(tasks.end_group, self)
+        request = current_request.get()
+        for task in request.tasks if request is not None else (None,):
+            if task is None or task.ended_at is None:
+                hub.guard(tasks.end_group, self)
+                break
+
+    @returns_coroutine
+    @functools.wraps(original)
+    def __call__(self: Any) -> Any:
+        __tracebackhide__ = True
+        return observed(self) if hub.sinks else original(self)
 
     return __call__
 
@@ -254,11 +290,8 @@ def _wrap_run_in_threadpool(original: Any) -> Any:
 
 def _wrap_app(original: Any) -> Any:
     @functools.wraps(original)
-    async def __call__(self: Any, scope: Any, receive: Any, send: Any) -> None:
+    async def observed(self: Any, scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True
-        if not hub.sinks or _is_inner(scope):
-            await original(self, scope, receive, send)
-            return
         request = hub.guard(_begin, scope)
         if request is None:
             await original(self, scope, receive, send)
@@ -273,18 +306,20 @@ def _wrap_app(original: Any) -> Any:
         finally:
             hub.guard(requests.end, request, token, failure)
 
+    @returns_coroutine
+    @functools.wraps(original)
+    def __call__(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        __tracebackhide__ = True
+        request = current_request.get()
+        if (request is not None and request.scope is scope) or not hub.sinks:
+            return original(self, scope, receive, send)
+        return observed(self, scope, receive, send)
+
     return __call__
 
 
-def _is_inner(scope: Any) -> bool:
-    """Whether this very scope is under way already: the cheap one of the tests."""
-    request = current_request.get()
-    return request is not None and request.scope is scope
-
-
 def _begin(scope: Any) -> RequestInfo | None:
-    if not requests.is_new(scope):
-        return None
     if _followed.recording != hub.recording_number:
         follow_subclasses()
+        tasks.forget_plain()
     return requests.begin(scope)

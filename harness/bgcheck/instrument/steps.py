@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 from collections.abc import Generator
-from time import thread_time
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any, Final
 
 from bgcheck.events import LoopHeld
-from bgcheck.instrument import tasks
+from bgcheck.instrument import plain_tasks, tasks
 from bgcheck.instrument.garbage import collections, unwatch, watch
 from bgcheck.instrument.hub import hub
 from bgcheck.instrument.patches import Patches
@@ -29,6 +30,18 @@ LONG: Final = 0.1
 TRACED: Final = 5
 """How much longer a step may take while a debugger or a coverage tool traces each line."""
 
+EXACT: Final = 0.001
+"""Seconds by which a first step may be measured too short: asking for CPU time is slow."""
+
+
+class _Sample(threading.local):
+    """When a thread was last asked for its CPU time, on the wall, and what it was."""
+
+    wall: float = -1.0
+    processor: float = 0.0
+
+
+_local = _Sample()
 _patches = Patches()
 _users = 0
 
@@ -39,6 +52,7 @@ def install() -> None:
     _users += 1
     if _users == 1:
         _patches.wrap(tasks, "run", _wrap_run)
+        plain_tasks.around.first_step = _first_step
         watch()
 
 
@@ -48,6 +62,7 @@ def uninstall() -> None:
     _users -= 1
     if _users == 0:
         _patches.restore()
+        plain_tasks.around.first_step = None
         unwatch()
 
 
@@ -71,17 +86,57 @@ async def _measured(task: ScheduledTask, call: Callable[[Any], Any], live: Any) 
         await awaitable
 
 
-class _Steps:
-    """Drives a coroutine as `await` does, and measures each step."""
+def _first_step(task: ScheduledTask, coroutine: Any, clock: Any = perf_counter) -> Any:
+    """Drive a coroutine to where it first gives way; return what awaits the rest of it, or None.
 
-    def __init__(self, task: ScheduledTask, coroutine: Any) -> None:
+    Most come to their end at once. CPU time costs a call of the system; where little time has gone
+    by on the wall it is not asked for again.
+    """
+    __tracebackhide__ = True
+    if not hasattr(coroutine, "send"):
+        return coroutine
+    started, local = clock(), _local
+    if started - local.wall > EXACT:
+        local.wall, local.processor = started, thread_time()
+    began, collected = local.processor + (started - local.wall), collections.seconds
+    try:
+        yielded = coroutine.send(None)
+    except StopIteration:
+        return None
+    finally:
+        if clock() - started > LONG:
+            seconds = thread_time() - began - (collections.seconds - collected)
+            hub.guard(_note, task, coroutine, seconds, None)
+    return _Steps(task, coroutine, (yielded,))
+
+
+class _Steps:
+    """Drives a coroutine as `await` does, and measures each step.
+
+    Args:
+        task: the task.
+        coroutine: its coroutine.
+        first: what the coroutine has given way with if its first step is done.
+    """
+
+    def __init__(self, task: ScheduledTask, coroutine: Any, first: tuple[Any, ...] = ()) -> None:
         self._task = task
         self._coroutine = coroutine
+        self._first = first
 
     def __await__(self) -> Generator[Any, Any, None]:
         __tracebackhide__ = True
         sent: Any = None
         error: BaseException | None = None
+        for yielded in self._first:
+            try:
+                sent = yield yielded
+            except GeneratorExit:
+                self._coroutine.close()
+                raise
+            except BaseException as thrown:
+                error = thrown
+        self._first = ()
         while True:
             since = _line_of(self._coroutine)
             began, collected = thread_time(), collections.seconds
@@ -95,8 +150,7 @@ class _Steps:
             finally:
                 error = sent = None  # no cycle of an error and its own frames
                 seconds = thread_time() - began - (collections.seconds - collected)
-                if seconds > LONG:
-                    hub.guard(self._note, seconds, since)
+                hub.guard(_note, self._task, self._coroutine, seconds, since)
             try:
                 sent = yield yielded
             except GeneratorExit:
@@ -105,11 +159,13 @@ class _Steps:
             except BaseException as thrown:
                 error = thrown
 
-    def _note(self, seconds: float, since: tuple[Any, int] | None) -> None:
-        if seconds > LONG * (TRACED if sys.gettrace() is not None else 1):
-            until = _site(_line_of(self._coroutine))
-            event = LoopHeld(self._task, seconds, _site(since), until)
-            hub.emit(event, self._task.recording)
+
+def _note(
+    task: ScheduledTask, coroutine: Any, seconds: float, since: tuple[Any, int] | None
+) -> None:
+    if seconds > LONG and seconds > LONG * (TRACED if sys.gettrace() is not None else 1):
+        event = LoopHeld(task, seconds, _site(since), _site(_line_of(coroutine)))
+        hub.emit(event, task.recording)
 
 
 def _line_of(coroutine: Any) -> tuple[Any, int] | None:

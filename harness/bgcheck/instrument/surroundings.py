@@ -10,8 +10,9 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from bgcheck.instrument.route import effective_route
+from bgcheck.instrument.route import effective_route, route_of
 from bgcheck.recorder.identity import IdentityMap
+from bgcheck.recorder.record import Around
 from bgcheck.recorder.roles import role_of
 
 _MIDDLEWARE: Final = {
@@ -26,6 +27,29 @@ _RESPONSES: Final = {
 
 _known: IdentityMap[tuple[weakref.ref[Any], frozenset[str]]] = IdentityMap()
 """The patterns by route, and the application that they were read for."""
+
+_seen: dict[int, tuple[weakref.ref[Any], weakref.ref[Any], Around]] = {}
+"""What is around the requests of a route that no mount has a part in: by its id, for which app."""
+
+
+def around(scope: Mapping[str, Any], root_path: str) -> Around:
+    """Return the route's template and the patterns of a request.
+
+    Args:
+        scope: the scope as routing left it.
+        root_path: the root path before routing.
+    """
+    route, app = scope.get("route"), scope.get("app")
+    seen = _seen.get(id(route))
+    simple = "fastapi" not in scope and scope.get("root_path", "") == root_path
+    if simple and seen is not None and seen[0]() is route and seen[1]() is app:
+        return seen[2]
+    patterns = patterns_around(scope) if scope.get("endpoint") else frozenset[str]()
+    found = Around(route_of(scope, root_path), patterns)
+    if simple and patterns and found.route is not None:
+        with contextlib.suppress(TypeError):  # one of them takes no weak reference
+            _seen[id(route)] = (weakref.ref(route), weakref.ref(app), found)
+    return found
 
 
 def patterns_around(scope: Mapping[str, Any]) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from bgcheck.instrument.callers import frames
+from bgcheck.instrument.callers import RUNS_TASKS, frames
 from bgcheck.recorder.record import Site
 from bgcheck.recorder.usercode import is_user_file
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 _LINES: Final = 8
-_RUNS_TASKS: Final = "bgcheck.instrument.tasks"
 
 
 def task_frames() -> Iterator[FrameType]:
@@ -23,7 +22,7 @@ def task_frames() -> Iterator[FrameType]:
 
 
 def _is_within_task(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__") != _RUNS_TASKS
+    return frame.f_globals.get("__name__") not in RUNS_TASKS
 
 
 def task_stack() -> tuple[Site, ...]:

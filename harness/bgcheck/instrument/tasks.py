@@ -26,6 +26,7 @@ from bgcheck.recorder.state import capture_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from types import FunctionType
 
     from bgcheck.recorder.state import CallState
 
@@ -33,16 +34,29 @@ _NO_KWARGS: Final[Mapping[str, Any]] = MappingProxyType({})
 _SKIPPED: Final = "an earlier task of the same response did not succeed"
 
 _records: IdentityMap[ScheduledTask] = IdentityMap()
+plain_records: dict[int, ScheduledTask] = {}
+"""Those of plain tasks, by the id of the task object, which may be gone."""
 _group_requests: IdentityMap[RequestInfo] = IdentityMap()
+plain_groups: dict[int, tuple[weakref.ref[Any], RequestInfo]] = {}
+"""The requests of groups by their id, while only the checks watch; the group may be gone."""
 
 
 class _Adding(threading.local):
-    """The group whose `add_task` is on the stack of this thread, and the thread itself."""
+    """What `add_task` is on the stack of this thread, and the thread itself.
 
-    group: object = None
+    Attributes:
+        now: the group, and the instruction that has called it: the id of its code, and its offset.
+    """
+
+    now: tuple[Any, tuple[int, int]] | None = None
 
     def __init__(self) -> None:
         self.thread: threading.Thread = threading.current_thread()
+
+    @property
+    def group(self) -> Any:
+        """The group to which a task is added."""
+        return self.now[0] if self.now is not None else None
 
 
 adding: _Adding = _Adding()
@@ -50,7 +64,8 @@ adding: _Adding = _Adding()
 
 def find(live: object) -> ScheduledTask | None:
     """Return the record of a task object, if it has one."""
-    return _records.get(live)
+    task = plain_records.get(id(live))
+    return task if task is not None and task.is_of(live) else _records.get(live)
 
 
 def schedule(
@@ -88,7 +103,7 @@ def _record(live: Any, site: Site | None, made: Call | None = None) -> Scheduled
     group = adding.group
     request = current_request.get()
     if request is None and group is not None:
-        request = _group_requests.get(group)
+        request = _request_of_group(group)
     task = ScheduledTask(
         live,
         params=_params_of(live, made) if hub.keeps_live else None,
@@ -103,7 +118,7 @@ def _record(live: Any, site: Site | None, made: Call | None = None) -> Scheduled
     if hub.watched and hasattr(live, "func"):
         if is_plain_call(live.func, live.args, live.kwargs):
             task.keep_plain_call(live.args, live.kwargs)
-            task.plain = parent is None and request is not None
+            task.plain = parent is None and _is_uneventful(task, live.func)
         else:
             task.call = hub.guard(_state_of, live, task.name)
     if group is None:
@@ -112,10 +127,22 @@ def _record(live: Any, site: Site | None, made: Call | None = None) -> Scheduled
         task.kinds = (weakref.ref(type(live)), weakref.ref(type(group)))
         task.group = id(group)
     _records[live] = task
+    plain_records.pop(id(live), None)
     if request is not None:
         request.tasks.append(task)
     _emit(task, TaskScheduled(task))
     return task
+
+
+def _is_uneventful(task: ScheduledTask, func: FunctionType) -> bool:
+    """Whether nothing has happened in the request, and no check watches the function."""
+    request = task.request
+    return (
+        request is not None
+        and not request.eventful
+        and all(earlier.name != task.name for earlier in request.tasks)
+        and not hub.watches(func)
+    )
 
 
 def _params_of(live: Any, made: Call | None) -> Params:
@@ -135,11 +162,30 @@ def _emit(task: ScheduledTask, event: TaskScheduled | TaskStarted | TaskFinished
     hub.emit(event, task.recording)
 
 
+def forget_plain() -> None:
+    """Forget what is known of plain tasks and groups that are gone; done in every recording."""
+    for number in [number for number, task in plain_records.items() if task.is_gone()]:
+        del plain_records[number]
+    for number in [number for number, known in plain_groups.items() if known[0]() is None]:
+        del plain_groups[number]
+
+
 def remember_group(group: object) -> None:
     """Note which request a group was made for; a thread without its context adds to it later."""
     request = current_request.get()
-    if request is not None:
+    if request is None:
+        return
+    if hub.plain_sink is not None:
+        plain_groups[id(group)] = (weakref.ref(group), request)
+    else:
         _group_requests[group] = request
+
+
+def _request_of_group(group: object) -> RequestInfo | None:
+    known = plain_groups.get(id(group))
+    if known is not None and known[0]() is group:
+        return known[1]
+    return _group_requests.get(group)
 
 
 def reached(live: Any) -> ScheduledTask | None:
@@ -150,9 +196,18 @@ def reached(live: Any) -> ScheduledTask | None:
     if task is None:  # made while nothing was recorded: where is not known any more
         task = _record(live, None)
     elif not _is_of_this_recording(task):
-        task = _record(live, task.site)
+        task = _recorded_again(live, task)
     if task.request is None:
         _adopt(task)
+    return task
+
+
+def _recorded_again(live: Any, before: ScheduledTask) -> ScheduledTask:
+    """Make another record of a task object, for another recording."""
+    task = _record(live, before.site)
+    runs = before.runs if before.request is not None else 0
+    task.earlier_runs = before.earlier_runs + runs
+    task.first_request = before.first_request or (str(before.request) if runs else None)
     return task
 
 
@@ -166,6 +221,7 @@ def _adopt(task: ScheduledTask) -> None:
     """A task made outside of any request belongs to the request that runs it."""
     request = current_request.get()
     if request is not None:
+        task.earlier_runs -= task.runs  # those in no request
         task.request = request
         request.tasks.append(task)
 
@@ -231,9 +287,10 @@ def start(task: ScheduledTask) -> None:
     task.outcome = "running"
     task.thread = "loop"
     task.thread_name = adding.thread.name
+    task.loop_thread = threading.get_ident()
     task.started_at = perf_counter()
     task.ended_at = None
-    if task.runs > 1 or task.request is None:
+    if task.earlier_runs + task.runs > 1 or task.request is None:
         task.plain = False
     if TaskStarted not in hub.unwanted:
         _emit(task, TaskStarted(task))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from typing import Any, Generic, TypeVar, overload
 
@@ -26,7 +27,8 @@ class IdentityMap(Generic[V]):
 
     def __setitem__(self, key: Any, value: V) -> None:
         entries, number = self._entries, id(key)
-        entries[number] = (weakref.ref(key, lambda _: entries.pop(number, None)), value)
+        gone = functools.partial(entries.pop, number)  # the reference itself is the default
+        entries[number] = (weakref.ref(key, gone), value)
 
     @overload
     def get(self, key: object) -> V | None: ...

@@ -7,7 +7,7 @@ import sys
 import types
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, get_args
 
 from bgcheck.recorder.binding import behind_queue
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bgcheck.recorder.failure import Failure
     from bgcheck.recorder.params import Params
+    from bgcheck.recorder.plan import Plan
     from bgcheck.recorder.state import CallState
 
 Outcome = Literal[
@@ -51,6 +52,16 @@ class Site:
         return f"{self.file}:{self.line} in {self.function}"
 
 
+class Around(NamedTuple):
+    """What the application has around a request: the route's template, and patterns of its use."""
+
+    route: str | None
+    patterns: frozenset[str]
+
+
+NOTHING_AROUND: Final = Around(None, frozenset())
+
+
 class RequestInfo:
     """The request that scheduled a task: method, path, route template and number in the test.
 
@@ -62,13 +73,10 @@ class RequestInfo:
 
     __slots__ = (
         "__weakref__",
-        "_find_route",
-        "_look_around",
-        "_patterns",
-        "_root_path",
-        "_route",
+        "around",
         "error",
         "error_delivered",
+        "eventful",
         "failure",
         "finished",
         "method",
@@ -77,20 +85,18 @@ class RequestInfo:
         "recording",
         "response_complete",
         "response_status",
+        "root_path",
         "scope",
         "tasks",
     )
 
     def __init__(
         self,
-        *,
         method: str,
         path: str,
         number: int,
         recording: int = 0,
         scope: Mapping[str, Any] | None = None,
-        find_route: Callable[[Any, str], str | None] | None = None,
-        look_around: Callable[[Any], frozenset[str]] | None = None,
         root_path: str = "",
     ) -> None:
         self.method: str = method
@@ -99,33 +105,43 @@ class RequestInfo:
         self.recording: int = recording
         self.scope: Mapping[str, Any] | None = scope
         """The ASGI scope, until the application call is over."""
+        self.root_path: str = root_path
+        """The root path before routing."""
         self.response_status: int | None = None
         self.response_complete: bool = False
         self.finished: bool = False
+        self.eventful: bool = False
+        """Something has happened in it that an instrument tells of."""
         self.error: BaseException | None = None
         self.failure: Failure | None = None
         self.error_delivered: bool = False
         self.tasks: list[ScheduledTask] = []
-        self._find_route = find_route
-        self._look_around = look_around
-        self._patterns: frozenset[str] = frozenset()
-        self._root_path = root_path
-        self._route: str | None = None
+        self.around: Around | None = None
 
     @property
     def route(self) -> str | None:
         """The path template of the route that answered, such as `/items/{item_id}`."""
-        if self._route is None and self._find_route is not None:
-            self._route = self._find_route(self.scope, self._root_path)
-        return self._route
+        around = self.around or self._look()
+        return around.route
 
     @property
     def patterns(self) -> frozenset[str]:
         """In which ways the application answers it, such as `def-yield-dependency`."""
-        if self._look_around is not None and self.scope is not None and self.scope.get("endpoint"):
-            self._patterns = self._look_around(self.scope)
-            self._look_around = None
-        return self._patterns
+        around = self.around or self._look()
+        return around.patterns
+
+    def _look(self) -> Around:
+        """Look at what routing has put into the scope; once it is there it does not change."""
+        if self.scope is None:
+            return NOTHING_AROUND
+        around = self.look_around(self.scope)
+        if around.route is not None and around.patterns:
+            self.around = around
+        return around
+
+    def look_around(self, scope: Mapping[str, Any]) -> Around:
+        """Tell what is around this request, as far as its scope says now."""
+        return NOTHING_AROUND
 
     def belongs_to(self, scope: Mapping[str, Any]) -> bool:
         """Whether an application call with this scope is part of this request.
@@ -147,11 +163,8 @@ class RequestInfo:
             error: what the call raised.
             keep: keep the error, and so all that its frames hold.
         """
-        if self.tasks:
-            # Both are looked up while the scope is alive.
-            self.route  # noqa: B018
-            self.patterns  # noqa: B018
-        self._find_route = self._look_around = None
+        if self.tasks and self.around is None:
+            self.around = self._look()  # while the scope is alive
         self.scope = None
         self.error = error if keep else None
         self.finished = True
@@ -182,6 +195,12 @@ class ScheduledTask:
     started_at: float | None = None
     ended_at: float | None = None
     runs: int = 0
+    loop_thread: int | None = None
+    """The thread that runs the event loop of the task, also of one in a worker thread."""
+    earlier_runs: int = 0
+    """Runs in requests that the task object had before it got this record."""
+    first_request: str | None = None
+    """The request of the first of these."""
     dropped: bool = False
     queued: bool = False
     """It is a message for a queue, which no gate holds."""
@@ -193,6 +212,7 @@ class ScheduledTask:
     kinds: tuple[weakref.ref[type[Any]], ...] = ()
     plain: bool = False
     """Its call is a plain one, and nothing has happened with it but that it is on its way."""
+    _params: Params | None = None
     _outcome: Outcome = "pending"
     _error: BaseException | None = None
     _call: CallState | None = None
@@ -217,6 +237,34 @@ class ScheduledTask:
         self.request: RequestInfo | None = request
         self.number: int = number
         self.recording: int = recording
+
+    @classmethod
+    def planned(
+        cls, plan: Plan, live: TaskObject, request: RequestInfo, number: int
+    ) -> ScheduledTask:
+        """Make the record of another plain task that an instruction has scheduled.
+
+        Args:
+            plan: what is known of them.
+            live: the task object.
+            request: the request, whose recording it belongs to.
+            number: its number in the recording.
+        """
+        task = cls.__new__(cls)
+        # What is read often is set here too: a default of the class takes longer to find.
+        task.runs = 0
+        task.ended_at = task.unstarted = None
+        task._live = weakref.ref(live)  # noqa: SLF001 - its own
+        task._constants = (live.args, live.kwargs)  # noqa: SLF001
+        task.plain = True
+        task.name = plan.name
+        task.shape = plan.shape
+        task.site = plan.site
+        task.kinds = plan.kinds
+        task.request = request
+        task.number = number
+        task.recording = request.recording
+        return task
 
     @property
     def call(self) -> CallState | None:
@@ -287,6 +335,14 @@ class ScheduledTask:
                 "bgtasks fixture or bgcheck.record() is in use; read task.params instead"
             )
         return live
+
+    def is_of(self, live: object) -> bool:
+        """Whether this is the record of a task object."""
+        return self._live() is live
+
+    def is_gone(self) -> bool:
+        """Whether the task object is gone."""
+        return self._live() is None
 
     @property
     def func(self) -> Callable[..., Any]:
