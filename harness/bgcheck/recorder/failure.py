@@ -95,5 +95,6 @@ def is_raised(traceback: TracebackType | None) -> bool:
         return False
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
-    opcode = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
-    return dis.opname[opcode] == "RAISE_VARARGS"
+    code, position = traceback.tb_frame.f_code.co_code, traceback.tb_lasti
+    # the code of a function that Cython has compiled is empty
+    return 0 <= position < len(code) and dis.opname[code[position]] == "RAISE_VARARGS"
