@@ -5,8 +5,9 @@ owner that dies loses it when that time is over; one that is late finds it taken
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol, TypeAlias
@@ -120,7 +121,9 @@ def perform(claim: Claim, sessions: Sessions, work: Callable[[Note], Mapping[str
         _log_nothing_to_do(claim)
         return
     try:
-        ended = apply(sessions, claim.end(**work(note)))
+        with _kept(claim, sessions):
+            values = work(note)
+        ended = apply(sessions, claim.end(**values))
     except LostClaimError:
         ended = False
     except Exception as error:
@@ -133,10 +136,34 @@ def perform(claim: Claim, sessions: Sessions, work: Callable[[Note], Mapping[str
         _log_lost(claim)
 
 
+@contextmanager
+def _kept(claim: Claim, sessions: Sessions) -> Iterator[None]:
+    """Own a row for as long as the block runs in this process, however long that is."""
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(claim.policy.seconds / 3):
+            try:
+                apply(sessions, claim.keep())
+            except Exception:  # the next one may succeed, before the claim ends
+                logger.exception("Could not keep %s", claim)
+
+    keeper = threading.Thread(target=keep, name=f"keeps {claim}", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
 async def perform_async(
     claim: Claim, sessions: AsyncSessions, work: Callable[[], Awaitable[Mapping[str, Any]]]
 ) -> None:
-    """Do the work behind a row as `perform` does; if it is cancelled, the row is given back."""
+    """Do the work behind a row as `perform` does; if it is cancelled, the row is given back.
+
+    The work itself keeps the row, by a note in time.
+    """
     if not await apply_async(sessions, claim.take()):
         _log_nothing_to_do(claim)
         return

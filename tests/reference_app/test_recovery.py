@@ -6,9 +6,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import httpx
@@ -16,8 +18,16 @@ import pytest
 from PIL import Image as Picture
 from reference_lab import LIMIT, started_client
 
-from bgcheck_reference import recovery
-from bgcheck_reference.claims import Claim, ClaimPolicy, apply, give_up, perform_async, take_up
+from bgcheck_reference import claims, recovery
+from bgcheck_reference.claims import (
+    Claim,
+    ClaimPolicy,
+    apply,
+    give_up,
+    perform,
+    perform_async,
+    take_up,
+)
 from bgcheck_reference.main import create_app
 from bgcheck_reference.models import Export, Mailing, MailingRecipient, Run
 from bgcheck_reference.settings import Settings
@@ -114,6 +124,55 @@ class TestClaim:
         apply(sessions, claim.give_back())
         run = read(sessions, claim.row_id)
         assert (run.state, run.attempts, run.claim) == ("pending", 0, None)
+
+
+class Beats:
+    """Stands in for the event that ends the keeping of a claim: so many waits, then the end."""
+
+    def __init__(self, beats):
+        self.beats, self.enough = iter(beats), threading.Event()
+
+    def wait(self, seconds):
+        assert seconds == 20
+        beat = next(self.beats, None)
+        if beat is None:
+            self.enough.set()
+            return True
+        beat()
+        return False
+
+    def set(self):
+        """It ends by itself."""
+
+
+def test_long_work_keeps_its_row(sessions, monkeypatch, caplog):
+    claim = Claim(Run, stored(sessions), POLICY)
+    real = sessions.begin
+
+    def fail():
+        raise OSError("no database")
+
+    def outage():
+        monkeypatch.setattr(sessions, "begin", fail)
+
+    def end_of_outage():
+        monkeypatch.setattr(sessions, "begin", real)
+        with sessions.begin() as db:
+            db.get_one(Run, claim.row_id).due_at = ago(1000)
+
+    beats = Beats([outage, end_of_outage])
+    monkeypatch.setattr(
+        claims, "threading", SimpleNamespace(Event=lambda: beats, Thread=threading.Thread)
+    )
+
+    def work(note):
+        assert beats.enough.wait(LIMIT)
+        assert read(sessions, claim.row_id).due_at > ago(-50)
+        return {}
+
+    perform(claim, sessions, work)
+    assert read(sessions, claim.row_id).state == "done"
+    assert f"Could not keep Run {claim.row_id}" in caplog.messages
 
 
 @pytest.mark.parametrize(
