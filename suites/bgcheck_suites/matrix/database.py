@@ -95,13 +95,28 @@ class Record:
         if self.unstable:
             return None
         measured = self._value_of_cell(stack)
-        if not self.explained or measured == NOT_APPLICABLE:
+        if not self.explained or measured == NOT_APPLICABLE or self._never_applied(stack):
             return measured
         if not self.package:
             return self.ranges[0].value
         version = version_of(self.package, stack)
         given = (r for r in self.ranges if r.given is None or r.given.covers(stack))
         return next((r.value for r in given if version and r.covers(version)), None)
+
+    def _never_applied(self, stack: Mapping[str, str]) -> bool:
+        """Whether the probe applied in none of the cells that share a version with a stack."""
+        if NOT_APPLICABLE not in self.values.values():
+            return False
+        for package in PACKAGES:
+            here = version_of(package, stack)
+            sharing = [
+                value
+                for name, value in self.values.items()
+                if here and version_of(package, _stacks().get(name, {})) == here
+            ]
+            if sharing and set(sharing) == {NOT_APPLICABLE}:
+                return True
+        return False
 
     def _value_of_cell(self, stack: Mapping[str, str]) -> str | None:
         """Return what was measured on the very same versions, where it tells anything."""

@@ -114,21 +114,24 @@ def test_values_that_no_two_packages_explain_are_kept_by_cell(monkeypatch):
 
 
 def test_where_a_probe_does_not_apply_hides_no_range(monkeypatch):
-    record = values(
-        ("not applicable", "0.105.0", "0.40.0", "3.10.1"),
-        ("not applicable", "0.120.0", "0.48.0", "3.10.1"),
-        ("old", "0.105.0", "0.40.0", "3.13.0"),
-        ("new", "0.120.0", "0.48.0", "3.13.0"),
-        ("old", "0.120.0", "0.40.0", "3.12.0"),
-    )
+    versions = {
+        ("0.105.0", "0.40.0", "3.10.1"): "not applicable",
+        ("0.120.0", "0.48.0", "3.10.1"): "not applicable",
+        ("0.105.0", "0.40.0", "3.13.0"): "old",
+        ("0.120.0", "0.48.0", "3.13.0"): "new",
+        ("0.120.0", "0.40.0", "3.12.0"): "old",
+    }
+    measured = [cell({ID: value}, stack(*found)) for found, value in versions.items()]
+    record = derive(measured)[ID]
     assert record.package == "starlette"
     assert [(r.since, r.value, r.given) for r in record.ranges] == [
         ("0.40.0", "old", None),
         ("0.48.0", "new", None),
     ]
-    cells = {name: stack("0.120.0", "0.48.0", "3.10.1") for name in record.values if "3.10" in name}
+    cells = {c.name: c.stack for c in measured}
     monkeypatch.setattr(database, "_stacks", lambda: cells)
     assert record.value_for(stack("0.120.0", "0.48.0", "3.10.7")) == "not applicable"
+    assert record.value_for(stack("0.120.0", "0.50.0", "3.10.7")) is None
     assert record.value_for(stack("0.120.0", "0.48.0", "3.13.7")) == "new"
 
 
