@@ -77,6 +77,7 @@ No longer holds (MUST):
       before    holds
       after     does not hold
       used by   task_1 (shop.py:1)
+      patterns  session-factory-argument
       to do     See whether the app or its tests count on the value before.
       evidence  BGF-SESSION-06 in py3.12.1-fastapi0.105.0-starlette0.40.0-anyio4.0 and
                 py3.12.1-fastapi0.120.0-starlette0.40.0-anyio4.0
@@ -110,11 +111,14 @@ def test_what_differs_only_on_the_way_is_told_apart(upgrade, report):
     _, printed = upgrade("--used", report(OF_THE_REQUEST))
     _, _, passing = printed.partition("The same at both ends, but different on the way:\n")
     assert passing.startswith(
+        "An upgrade in one step changes nothing here. A release on the way does, and so does a "
+        "range of\nreleases that a library supports: what is to do makes the app independent of it.\n"
         "  BGF-SESSION-01  In which state a task finds the session of a yield dependency.\n"
         "      before    open\n"
         "      between   closed (fastapi 0.110.0)\n"
         "      after     open\n"
         "      used by   task_1 (shop.py:1)\n"
+        "      patterns  def-yield-dependency, session-argument\n"
         "      to do     Open a session of its own in the task, and pass keys instead of objects.\n"
     )
     assert "BGF-SESSION-06" not in printed

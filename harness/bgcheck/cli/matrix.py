@@ -151,17 +151,20 @@ def _show(cells: "Sequence[Cell]", console: Any) -> None:
     from rich.table import Table
 
     table = Table("cell", "status", "probes", "", box=None)
+    table.columns[0].overflow = "fold"
     for cell in cells:
         style = "green" if cell.status == "measured" else "red"
         unstable = sum(one.unstable for one in cell.observations.values())
-        remark = cell.reason or (f"{unstable} unstable" if unstable else "")
         table.add_row(
             escape(cell.name),
             f"[{style}]{cell.status}[/]",
             str(len(cell.observations)),
-            escape(remark),
+            f"{unstable} unstable" if unstable else "",
         )
     console.print(table)
+    for cell in cells:
+        if cell.reason:
+            console.print(escape(f"{cell.name}: {cell.reason}"), highlight=False)
 
 
 def run_merge(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,10 @@ HEADINGS = {
     "improves": "Holds from now on",
 }
 PASSING = "The same at both ends, but different on the way"
+WHY_PASSING = (
+    "An upgrade in one step changes nothing here. A release on the way does, and so does a range "
+    "of releases that a library supports: what is to do makes the app independent of it."
+)
 NEW = "New, so that nothing can count on it yet"
 SHOWN = 3
 INDENT = 16
@@ -41,6 +45,8 @@ def _text(upgrade: Upgrade, used: Used | None) -> Iterator[str]:
     for heading, answers in _sections(upgrade):
         yield ""
         yield f"{heading}:"
+        if heading == PASSING:
+            yield WHY_PASSING
         for answer in answers:
             yield from _entry(answer)
     yield from _rest(upgrade)
@@ -59,6 +65,8 @@ def markdown_of(upgrade: Upgrade, used: Used | None) -> Iterator[str]:
     yield _uses(used)
     for heading, answers in _sections(upgrade):
         yield from ("", f"#### {heading}", "")
+        if heading == PASSING:
+            yield from (WHY_PASSING, "")
         for answer in answers:
             yield f"- **{answer.row.id}** {answer.row.text}"
             yield from (f"  - {name}: {_code(name, value)}" for name, value in _facts(answer))
@@ -95,6 +103,8 @@ def _facts(answer: Answer) -> Iterator[tuple[str, str]]:
         shown = ", ".join(str(use) for use in answer.uses[:SHOWN])
         more = len(answer.uses) - SHOWN
         yield "used by", f"{shown} and {more} more" if more > 0 else shown
+    if answer.patterns:
+        yield "patterns", ", ".join(answer.patterns)
     yield "to do", answer.todo
     cells = " and ".join([*dict.fromkeys([*answer.cells, *(p.cell for p in answer.between)])])
     yield "evidence", f"{answer.row.id} in {cells}"

@@ -33,6 +33,13 @@ class Answer:
         return self.row.remedy or NO_REMEDY
 
     @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns for which the probe is about these places."""
+        wanted = frozenset[str]().union(*needs(self.row))
+        shown = frozenset[str]().union(*(use.patterns for use in self.uses))
+        return tuple(sorted(wanted & shown))
+
+    @property
     def severity(self) -> str:
         """How bad it is: `breaks`, `should-breaks`, `changes` or `improves`."""
         if self.row.kind == "requirement" and self.after == DOES_NOT_HOLD:
