@@ -66,9 +66,9 @@ def misfit(value: Any, hint: Any) -> str | None:
     except ImportError:  # an app on Starlette alone
         return None
     try:
-        if isinstance(hint, type) and isinstance(value, hint):
+        if _is_class(hint) and isinstance(value, hint):
             return None
-        if isinstance(hint, type) and hasattr(hint, "model_fields"):
+        if _is_class(hint) and hasattr(hint, "model_fields"):
             return f"it is {type(value).__name__}"
         has_config = dataclasses.is_dataclass(hint) or hasattr(hint, "model_fields")
         config = None if has_config else ConfigDict(arbitrary_types_allowed=True)
@@ -85,8 +85,13 @@ def misfit(value: Any, hint: Any) -> str | None:
     return None
 
 
+def _is_class(hint: Any) -> bool:
+    """Whether an annotation is a class; for Python 3.10, `list[int]` is one too."""
+    return isinstance(hint, type) and typing.get_origin(hint) is None
+
+
 def _written(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    return str(hint.__name__) if _is_class(hint) else str(hint).replace("typing.", "")
 
 
 def arguments_unchanged(subject: Subject) -> None:
