@@ -85,7 +85,7 @@ def test_merge_and_database(tmp_path, capsys):
     assert capsys.readouterr().out == "2 cells in all\n"
     assert main(["database", "all", "-o", "db"]) == 0
     assert capsys.readouterr().out == (
-        "1 probes from 2 cells in db: 1 change, 0 by no two packages, 0 unstable\n"
+        "1 probe from 2 cells in db: 1 changes, 0 by no two packages, 0 unstable\n"
     )
     record = json.loads((tmp_path / "db" / f"{ONE}.json").read_text())
     assert [(r["since"], r["value"]) for r in record["ranges"]] == [

@@ -176,7 +176,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
     directory = arguments.out / "cells"
     for cell in cells:
         write_cell(cell, directory / f"{cell.name}.json")
-    print(f"{len(cells)} cells in {arguments.out}")  # noqa: T201
+    print(f"{_counted(len(cells), 'cell')} in {arguments.out}")  # noqa: T201
     return ExitCode.HOLDS
 
 
@@ -196,10 +196,15 @@ def run_database(arguments: argparse.Namespace) -> int:
     unexplained = sum(not record.explained for record in records.values())
     unstable = sum(record.unstable for record in records.values())
     print(  # noqa: T201
-        f"{len(records)} probes from {len(cells)} cells in {directory}: {changing} change, "
+        f"{_counted(len(records), 'probe')} from {_counted(len(cells), 'cell')} in {directory}: "
+        f"{changing} {'changes' if changing == 1 else 'change'}, "
         f"{unexplained} by no two packages, {unstable} unstable"
     )
     return ExitCode.HOLDS
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _merged(runs: "Sequence[Path]") -> "list[Cell]":
