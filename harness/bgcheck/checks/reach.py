@@ -35,6 +35,12 @@ _CLOSED: Final = (
 """What leads to everything that happens to run at the moment, or to nothing."""
 
 
+_MACHINERY: Final = frozenset(
+    {"_pytest", "bgcheck", "_frozen_importlib", "_frozen_importlib_external"}
+)
+"""Packages whose objects lead to the test that runs, and so to its tasks."""
+
+
 def is_shared(value: object, request: RequestInfo | None) -> bool:
     """Whether code beyond one request reaches an object.
 
@@ -53,11 +59,15 @@ def is_shared(value: object, request: RequestInfo | None) -> bool:
         one = waiting.pop()
         if one is value:
             return True
-        if id(one) in seen or isinstance(one, _CLOSED):
+        if id(one) in seen or _is_closed(one):
             continue
         seen.add(id(one))
         waiting += _inside(one)
     return False
+
+
+def _is_closed(one: object) -> bool:
+    return isinstance(one, _CLOSED) or str(type(one).__module__).partition(".")[0] in _MACHINERY
 
 
 def user_modules() -> Iterator[types.ModuleType]:

@@ -300,6 +300,21 @@ def test_a_service_that_is_told_something(lab: Lab) -> None:
     lab.assert_found("BG301", TASKS + CLIENT.replace("VALUE", "'told'"), "POST /orders")
 
 
+USES_BGTASKS = """
+@pytest.fixture
+def client():
+    return TestClient(app)
+def test_it(client, bgtasks):
+    client.post("/orders")
+    assert bgtasks.one(send).outcome == "succeeded"
+"""
+
+
+def test_in_a_test_that_keeps_its_tasks(lab: Lab) -> None:
+    app = TASKS + endpoint("x = {}\ntasks.add_task(send, x)\nx['to'] = 'a'")
+    lab.assert_found("BG301", app, test=USES_BGTASKS)
+
+
 def test_mapped_instance_that_is_committed(lab: Lab) -> None:
     pytest.importorskip("sqlalchemy", minversion="2.0")
     app = """
