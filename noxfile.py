@@ -78,6 +78,14 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session
+def selftest(session: nox.Session) -> None:
+    """Break the framework on purpose, and see that the suite finds it."""
+    prepare(session, ".[suites]")
+    report = ("--report-dir", session.create_tmp())
+    session.run("bgcheck", "selftest", "-n", "2", *report, *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Report the branch coverage of bgcheck in all cells that ran before."""
     session.install("coverage[toml]")
