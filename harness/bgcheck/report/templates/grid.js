@@ -18,7 +18,7 @@
     const shown = rows.filter((row) => !row.hidden).length;
     form.querySelector("output").textContent = `${shown} of ${rows.length} probes`;
   };
-  // `page.html?area=Order&before=FastAPI 0.105.0&after=FastAPI 0.117.1` is a link to a filtered page.
+  /* A link with `?area=Order&before=FastAPI 0.105.0&after=FastAPI 0.117.1` is one to a filter. */
   const preset = (field, wanted) => {
     if (field.type === "checkbox") field.checked = wanted !== "";
     const option = [...(field.options ?? [])].find((one) =>
