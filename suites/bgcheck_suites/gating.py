@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -50,7 +51,7 @@ def gate(request: pytest.FixtureRequest, subject: Subject, id_: str, known: Know
         listed = listed_failures(request.config)
         of_test = _checked(known)
     except ExpectationsError as error:
-        pytest.fail(str(error), pytrace=False)
+        fail(str(error))
     expected = expecting(expecting(row, listed, subject.request.line), of_test)
     failure = expected.known_failure(resolved_stack())
     _keep_sleep(request.node.parent)
@@ -140,7 +141,12 @@ def gate_capabilities(subject: Subject, declared: Mapping[str, bool]) -> None:
     try:
         Capabilities.probe(subject).require(declared)
     except (Contradiction, NotTestable, SubjectError) as error:
-        pytest.fail(str(error), pytrace=False)
+        fail(str(error))
+
+
+def fail(text: str) -> NoReturn:
+    """End a test with nothing but a text: no error that led to it."""
+    raise pytest.fail.Exception(text, pytrace=False) from None
 
 
 def report(row: Row, verdict: Verdict) -> None:
@@ -150,7 +156,7 @@ def report(row: Row, verdict: Verdict) -> None:
     if verdict.status in ("warn", "expected-fail"):
         pytest.xfail(text(row, verdict))
     if verdict.status != "pass":
-        pytest.fail(text(row, verdict), pytrace=False)
+        fail(text(row, verdict))
 
 
 def text(row: Row, verdict: Verdict) -> str:

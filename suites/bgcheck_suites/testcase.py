@@ -9,7 +9,7 @@ import pytest
 from .endpoint.loading import load_app
 from .endpoint.subject import RequestSpec, Subject, SubjectError, subject_of
 from .endpoint.verify import contract_rows
-from .gating import Known, gate, gate_capabilities
+from .gating import Known, fail, gate, gate_capabilities
 from .marks import requirement
 from .registry import Row
 
@@ -101,7 +101,7 @@ class TaskContract:
         try:
             subject = self.subject(request)
         except SubjectError as error:
-            pytest.fail(f"{type(self).__name__}: {error}", pytrace=False)
+            fail(f"{type(self).__name__}: {error}")
         gate(request, subject, row.id, self.expected_failures)
 
 
@@ -110,7 +110,7 @@ def _test_capabilities(self: TaskContract, request: pytest.FixtureRequest) -> No
     try:
         subject = self.subject(request)
     except SubjectError as error:
-        pytest.fail(f"{type(self).__name__}: {error}", pytrace=False)
+        fail(f"{type(self).__name__}: {error}")
     gate_capabilities(subject, self.capabilities)
 
 

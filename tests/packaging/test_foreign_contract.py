@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from foreign import closure, link
 from test_foreign_project import APP, run_pytest
 
 THREE_LINES = """
@@ -23,6 +24,34 @@ import pytest
 
 @pytest.mark.contract("POST /items/1", app="shop:app")
 def test_create_item(): ...
+"""
+
+MARKED_ASYNC = """
+import pytest
+
+DONE = []
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.mark.anyio
+@pytest.mark.contract("POST /items/1", app="shop:app")
+async def test_create_item():
+    DONE.append(1)
+
+
+def test_the_body_runs_where_a_requirement_holds():
+    assert len(DONE) == 10
+"""
+KNOWN = """
+[[BGC-ERR-01]]
+when = "fastapi >= 0.100"
+reason = "Nobody reads the log."
+link = "https://example.org/issues/7"
+request = "POST /items/1"
 """
 
 
@@ -61,22 +90,114 @@ def test_a_planted_fault_fails_its_test_only(
     assert outcomes(done.stdout, "PASSED") == APPLIES - {failing}
 
 
-@pytest.mark.parametrize(("declared", "code"), [(False, 0), (True, 1)])
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("uses_database", "async_tasks", "several_tasks", "schedules_nested", "retries"),
-        "records_failures",
-    ],
+CAPABLE = """
+import logging
+import sys
+
+sys.path.append({extra!r})
+
+from fastapi import BackgroundTasks, FastAPI
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import QueuePool
+
+app = FastAPI()
+engine = create_engine("sqlite:///{database}", poolclass=QueuePool)
+logger = logging.getLogger("shop")
+failures = []
+
+
+def log_it(number: int) -> None:
+    try:
+        int(str(number))
+    except Exception:
+        logger.exception("failed")
+
+
+async def do_all(tasks: BackgroundTasks, number: int) -> None:
+    for _ in range(3):
+        try:
+            int(str(number))
+            break
+        except Exception:
+            logger.warning("again")
+    else:
+        failures.append(number)
+        raise RuntimeError("gave up")
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    tasks.add_task(log_it, number)
+
+
+@app.post("/nothing/{{number}}")
+def nothing(number: int, tasks: BackgroundTasks) -> None:
+    tasks.add_task(log_it, number)
+
+
+@app.post("/all/{{number}}")
+def everything(number: int, tasks: BackgroundTasks) -> None:
+    tasks.add_task(do_all, tasks, number)
+    tasks.add_task(log_it, number)
+"""
+DECLARED = """
+from bgcheck_suites import TaskContract
+
+
+class Test{name}(TaskContract):
+    app = "shop:app"
+    request = "POST /{path}/1"
+    capabilities = {capabilities}
+"""
+CAPABILITIES = (
+    *("uses_database", "async_tasks", "several_tasks", "schedules_nested", "retries"),
+    *("records_failures", "raises_failures"),
 )
-def test_a_capability_is_probed(
-    foreign_python: str, tmp_path: Path, name: str, declared: bool, code: int
+
+
+@pytest.fixture(scope="module")
+def capable(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A shop with an endpoint that has every capability, and one that has none."""
+    where = tmp_path_factory.mktemp("extra")
+    for name in closure(("sqlalchemy",)):
+        link(name, where)
+    return CAPABLE.format(extra=str(where), database=where / "shop.db")
+
+
+def declaring(has: bool, wrong: str = "") -> str:
+    """Write a class that declares all capabilities of an endpoint, one of them wrongly."""
+    declared = {name: has != (name == wrong) for name in CAPABILITIES}
+    path = "all" if has else "nothing"
+    return DECLARED.format(name=f"{path}_{wrong}", path=path, capabilities=declared)
+
+
+def test_capabilities_that_are_declared_as_they_are(
+    foreign_python: str, tmp_path: Path, capable: str
 ) -> None:
-    test = f"{THREE_LINES}    capabilities = {{{name!r}: {declared}}}\n"
-    done = run_pytest(foreign_python, tmp_path, "-k", "capabilities", shop=APP, test_shop=test)
-    assert done.returncode == code, done.stdout + done.stderr
-    if declared:
-        assert f"The capability {name} is declared True, and was probed False." in done.stdout
+    test = declaring(True) + declaring(False)
+    done = run_pytest(foreign_python, tmp_path, "-k", "capabilities", shop=capable, test_shop=test)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+def test_both_branches_of_each_capability_are_probed(
+    foreign_python: str, tmp_path: Path, capable: str
+) -> None:
+    cases = [(has, name) for has in (True, False) for name in CAPABILITIES]
+    test = "".join(declaring(has, name) for has, name in cases)
+    done = run_pytest(foreign_python, tmp_path, "-k", "capabilities", shop=capable, test_shop=test)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{len(cases)} failed" in done.stdout
+    for has, name in cases:
+        message = f"The capability {name} is declared {not has}, and was probed {has}."
+        assert done.stdout.count(message) == 1, done.stdout
+
+
+def test_what_is_known_to_fail_is_listed(foreign_python: str, tmp_path: Path) -> None:
+    silent = "    try:\n        int('1')\n    except Exception: pass\n"
+    (tmp_path / "expectations.toml").write_text(KNOWN, encoding="utf-8")
+    shop, test = APP.replace("    pass\n", silent), MARKED_ASYNC
+    done = run_pytest(foreign_python, tmp_path, "-v", shop=shop, test_shop=test)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "11 passed, 5 skipped, 1 xfailed" in done.stdout  # one is the last test
 
 
 def test_a_marked_function_is_a_gate(foreign_python: str, tmp_path: Path) -> None:

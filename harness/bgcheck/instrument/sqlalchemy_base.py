@@ -112,8 +112,7 @@ def _call(listener: Callable[..., None], *args: Any) -> None:
 
 def remove() -> None:
     """Stop listening and put back what was patched."""
-    event = sys.modules["sqlalchemy.event"]
     while _listening:
         target, name, listener = _listening.pop()
-        event.remove(target, name, listener)
+        sys.modules["sqlalchemy.event"].remove(target, name, listener)
     patches.restore()
