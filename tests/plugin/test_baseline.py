@@ -177,3 +177,29 @@ def test_command_on_an_incomplete_run(listed: Project, capsys: pytest.CaptureFix
     results.write_text("\n".join(results.read_text().splitlines()[:-1]) + "\n")
     assert main(["baseline", "write", "--file=known.json", "--from=r.jsonl"]) == 2
     assert capsys.readouterr().out.splitlines()[-1].startswith("inconclusive: ")
+
+
+def test_command_on_a_run_without_tests(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.path)
+    project.run("-k", "no such test", "--bgcheck-json=r.jsonl")
+    capsys.readouterr()
+    assert main(["baseline", "write", "--from=r.jsonl"]) == 2
+    message = "inconclusive: no test ran, so that nothing can be said of the findings"
+    assert capsys.readouterr().out.splitlines() == [message]
+    assert not (project.path / "bgcheck-baseline.json").exists()
+
+
+def test_command_whose_tests_cannot_be_collected(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.path)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-q -p bgcheck.plugin -p no:cacheprovider -W ignore")
+    with pytest.raises(SystemExit) as exit_:
+        main(["baseline", "write", "--", "nowhere.py"])
+    assert exit_.value.code == 3
+    assert capsys.readouterr().err.endswith(
+        "pytest ended with exit code 4, and has no results of all tests\n"
+    )
+    assert not (project.path / "bgcheck-baseline.json").exists()

@@ -23,7 +23,7 @@ Arguments after `--` go to pytest: `bgcheck baseline write -- tests/api`.
 exit codes:
   0  written; or the run is as the baseline says
   1  there are new findings, or listed ones that no longer occur
-  2  the run is incomplete, so that nothing can be said
+  2  the run is incomplete or had no test, so that nothing can be said
   3  usage error
 """
 
@@ -60,6 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     if footer is None or not footer["complete"]:
         _print("inconclusive: the test run is incomplete, so that findings may be missing")
         return ExitCode.INCONCLUSIVE
+    if not footer["tests"]["ran"]:
+        _print("inconclusive: no test ran, so that nothing can be said of the findings")
+        return ExitCode.INCONCLUSIVE
     findings = [line for line in lines if line["type"] == "finding"]
     try:
         if arguments.action == "write":
@@ -78,9 +81,15 @@ def _results(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         done = subprocess.run(
             [*command, f"--bgcheck-json={file}", *arguments.pytest_args], check=False
         )
-        if not file.exists():
-            raise UsageError(f"pytest ended with exit code {done.returncode} and wrote no results")
+        if not file.exists() or done.returncode not in _RAN:
+            raise UsageError(
+                f"pytest ended with exit code {done.returncode}, and has no results of all tests"
+            )
         return read_lines(file)
+
+
+_RAN = (0, 1, 5)
+"""Exit codes of pytest when no test failed, when one did, and when there was none."""
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
