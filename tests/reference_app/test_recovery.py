@@ -224,7 +224,7 @@ def test_with_a_queue_it_is_sent_again_and_not_run_here(sessions, settings, bgta
     pytest.importorskip("dramatiq")
     with sessions.begin() as db:
         db.add(export := Export(**EXPORT_ROW, state="running", claim="x", due_at=ago(1)))
-        db.add(Export(**EXPORT_ROW, due_at=ago(899)))
+        db.add(Export(**EXPORT_ROW, due_at=ago(600)))
     queued = settings.model_copy(update={"task_queue": "dramatiq", "queue_url": MEMORY})
     with started_client(create_app(queued)):
         assert bgtasks.one(recovery.make_export).params["export_id"] == export.id
