@@ -225,3 +225,4 @@ def dispose_async(made: Trial) -> None:
         await _drivers_ended(made)
 
     made.client.run(dispose)
+    gc.collect()  # what a driver has lost to a cancellation, such as a connection half made
