@@ -149,7 +149,8 @@ def test_command_runs_the_tests(project: Project, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYTHONPATH", str(project.path))
     monkeypatch.setenv("PYTEST_ADDOPTS", "-q -p bgcheck.plugin -p no:cacheprovider -W ignore")
     assert main(["baseline", "write"]) == 0
-    assert main(["baseline", "check", "--", "-k", "twice"]) == 0
+    file = "--file", "bgcheck-baseline.json"
+    assert main(["baseline", "check", *file, "--", "-k", "twice"]) == 0
     rewrite(project, FIXED)
     assert main(["baseline", "check", "--", "-k", "twice"]) == 0
     assert main(["baseline", "check"]) == 1

@@ -66,10 +66,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split off what goes to pytest: argparse refuses it where an option stands before `--`."""
+    end = words.index("--") if words[:1] == ["baseline"] and "--" in words else len(words)
+    return words[:end], words[end + 1 :]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    words, rest = _split(sys.argv[1:] if argv is None else list(argv))
+    arguments = parser.parse_args(words, argparse.Namespace(rest=rest))
     if arguments.version:
         print(_version())  # noqa: T201
         return ExitCode.HOLDS

@@ -79,7 +79,8 @@ def _results(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         file = Path(folder) / "results.jsonl"
         command = [sys.executable, "-m", "pytest", "--bgcheck=report", "--bgcheck-baseline="]
         done = subprocess.run(
-            [*command, f"--bgcheck-json={file}", *arguments.pytest_args], check=False
+            [*command, f"--bgcheck-json={file}", *arguments.pytest_args, *arguments.rest],
+            check=False,
         )
         if not file.exists() or done.returncode not in _RAN:
             raise UsageError(
