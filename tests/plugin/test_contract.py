@@ -280,4 +280,4 @@ def test_every_style_of_test_is_verified_first(project: pytest.Pytester, style: 
     """
     result = run(project, test, "-rA", k="ERR-01 or ERR-03 or test_end")
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.no_fnmatch_line("*BG204*")
+    result.stdout.no_fnmatch_line("*.py:*: BG204 *")
