@@ -66,7 +66,8 @@ def read_expectations(file: Path, rows: Mapping[str, Row]) -> Expectations:
 
 def _entries(place: str, id_: str, found: Any, rows: Mapping[str, Row]) -> Iterable[Expectation]:
     if id_ not in rows:
-        near = difflib.get_close_matches(id_, rows, n=3)
+        related = [one for one in rows if one[:3] == id_[:3]]
+        near = difflib.get_close_matches(id_, related or rows, n=3)
         hint = f"; there are {', '.join(near)}" if near else ""
         raise ExpectationsError(f"{place} is no requirement{hint}")
     if not isinstance(found, list):
