@@ -15,7 +15,7 @@ from bgcheck.report.results import read_run
 SHOP = """
 from contextlib import asynccontextmanager
 
-from fastapi import BackgroundTasks, FastAPI, Header, HTTPException
+from fastapi import BackgroundTasks, FastAPI, Form, Header, HTTPException, UploadFile
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse
@@ -44,6 +44,11 @@ def create(number: int, tasks: BackgroundTasks) -> None:
 @app.post("/silent")
 def create_silent(item: dict, tasks: BackgroundTasks, x_token: int = Header()) -> None:
     tasks.add_task(silent, item["number"])
+
+
+@app.post("/photos")
+def create_photo(photo: UploadFile, tasks: BackgroundTasks, width: int = Form(le=10)) -> None:
+    tasks.add_task(store, width)
 
 
 @app.get("/none")
@@ -181,7 +186,12 @@ MESSAGES = {
         [*ITEMS, "--json", "1", "--json", "2"],
         "'POST /items/1' has 2 bodies: give --json once",
     ),
-    "no header": ([*ITEMS, "--header", "X"], "--header 'X' is no header: write 'NAME: VALUE'"),
+    "no header": ([*ITEMS, "--header", "X"], "--header 'X' is no NAME:VALUE: write it so"),
+    "no field": ([*ITEMS, "--form", "=1"], "--form '=1' is no NAME=VALUE: write it so"),
+    "no file": (
+        [*ITEMS, "--file", "photo=gone.png"],
+        "--file: cannot read gone.png: No such file or directory",
+    ),
     "no requirement": (
         [*ITEMS, "--select", "BGF"],
         "no requirement of the contract matches BGF; there are BGC-RESP-01, ",
@@ -232,6 +242,15 @@ def test_trio(project: Path) -> None:
         "bgcheck conform --app usage_shop:starlette --backend trio --request 'POST /orders' "
         "--select BGC-RESP-01"
     )
+
+
+def test_a_form_with_an_upload(project: Path) -> None:
+    (project / "photo.png").write_bytes(b"x")
+    uploads = to("usage_shop:app", "POST /photos")
+    options = ["--form", "width=3", "--file", "photo=photo.png", "--select", "BGC-VAL-01"]
+    assert main(["conform", *uploads, *options]) == 0
+    (result,) = read_run(project / "bgcheck-report" / "results.jsonl").results
+    assert result.status == "pass"
 
 
 def test_several_requests(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

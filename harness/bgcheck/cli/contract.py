@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from bgcheck_suites.judge import Verdict
 
 RESULTS = "results.jsonl"
+OPTIONS = {
+    "REQUEST": ("--request", "such as 'POST /items/1'"),
+    "BODY": ("--json", "the body of the request, as JSON"),
+    "NAME=VALUE": ("--form", "a field of a form; may be repeated"),
+    "NAME=PATH": ("--file", "a file to upload; may be repeated"),
+    "NAME:VALUE": ("--header", "a header of the request; may be repeated"),
+}
+"""The options of a request by what they take, which tells them apart."""
 
 
 class OfRequest(argparse.Action):
@@ -43,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of endpoints."""
     group = parser.add_argument_group(
         "the contract of an endpoint, instead of the suites",
-        "--request may be repeated. --json and --header belong to the --request before them, and "
-        "to all where they come first.",
+        "--request may be repeated. --json, --form, --file and --header belong to the --request "
+        "before them, and to all where they come first.",
     )
     group.add_argument("--app", metavar="MODULE:APP", help="an app, or a function that makes one")
     group.add_argument(
@@ -53,11 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="asyncio",
         help="the event loop that the app runs on (default: %(default)s)",
     )
-    for option, metavar, text in (
-        ("--request", "REQUEST", "such as 'POST /items/1'"),
-        ("--json", "BODY", "the body of the request, as JSON"),
-        ("--header", "NAME:VALUE", "a header of the request; may be repeated"),
-    ):
+    for metavar, (option, text) in OPTIONS.items():
         group.add_argument(
             option, action=OfRequest, dest="request", default=[], metavar=metavar, help=text
         )
@@ -119,8 +123,16 @@ def _requests(given: Sequence[tuple[str, str]]) -> list[RequestSpec]:
         bodies = [text for kind, text in options if kind == "BODY"]
         if len(bodies) > 1:
             raise UsageError(f"{line!r} has {len(bodies)} bodies: give --json once")
-        headers = dict(_header_of(text) for kind, text in options if kind == "NAME:VALUE")
-        found.append(RequestSpec(line, _body(*bodies), headers=headers))
+        pairs = {kind: _pairs(kind, options) for kind in OPTIONS}
+        found.append(
+            RequestSpec(
+                line,
+                _body(*bodies),
+                data=pairs["NAME=VALUE"] or None,
+                files={name: _upload(path) for name, path in pairs["NAME=PATH"].items()} or None,
+                headers=pairs["NAME:VALUE"],
+            )
+        )
     return found
 
 
@@ -131,11 +143,23 @@ def _body(text: str | None = None) -> Any:
         raise UsageError(f"--json {text!r} is no JSON: {error}") from error
 
 
-def _header_of(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise UsageError(f"--header {text!r} is no header: write 'NAME: VALUE'")
-    return name.strip(), value.strip()
+def _pairs(kind: str, options: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Read the options of a kind that are a name and a value."""
+    found = {}
+    mark = ":" if kind == "NAME:VALUE" else "="
+    for text in (text for given, text in options if given == kind and mark in kind):
+        name, separator, value = text.partition(mark)
+        if not separator or not name.strip():
+            raise UsageError(f"{OPTIONS[kind][0]} {text!r} is no {kind}: write it so")
+        found[name.strip()] = value.strip() if mark == ":" else value
+    return found
+
+
+def _upload(path: str) -> tuple[str, bytes]:
+    try:
+        return Path(path).name, Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--file: cannot read {path}: {error.strerror}") from None
 
 
 def _selected(prefixes: list[str]) -> list[str]:
@@ -153,10 +177,9 @@ def _selected(prefixes: list[str]) -> list[str]:
 def _header(
     arguments: argparse.Namespace, subjects: Sequence[Subject], expected: int
 ) -> dict[str, Any]:
-    options = {"REQUEST": "--request", "BODY": "--json", "NAME:VALUE": "--header"}
     endpoint = ["--app", arguments.app]
     endpoint += ["--backend", "trio"] if arguments.backend == "trio" else []
-    endpoint += [word for kind, text in arguments.request for word in (options[kind], text)]
+    endpoint += [word for kind, text in arguments.request for word in (OPTIONS[kind][0], text)]
     return {
         "version": __version__,
         "stack": resolved_stack(),
