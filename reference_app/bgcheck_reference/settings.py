@@ -24,10 +24,11 @@ class Settings(
         pydantic.ValidationError: a value does not fit, or the database URL cannot serve the app.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BGCHECK_")
+    model_config = SettingsConfigDict(env_prefix="BGCHECK_", hide_input_in_errors=True)
 
     database_url: str = Field(
         default="sqlite:///bgcheck_reference.db",
+        repr=False,  # it may have a password
         description="SQLAlchemy URL of an SQLite file or a PostgreSQL database.",
     )
     demo_users: int = Field(

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 from reference_lab import LIMIT, started_client
 
 from bgcheck import scheduled
@@ -184,8 +185,20 @@ def test_the_library_is_imported_only_when_chosen(tmp_path):
     assert done.stdout == "set()\n", done.stderr
 
 
-def test_no_password_of_the_broker_in_the_settings():
-    assert "s3cret" not in repr(Settings(queue_url="redis://:s3cret@db/0"))
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"queue_url": "redis://:s3cret@db/0"},
+        {"database_url": "postgresql://app:s3cret@db/app"},
+        {"smtp_username": "app", "smtp_password": "s3cret"},
+        {"s3_access_key_id": "app", "s3_secret_access_key": "s3cret"},
+    ],
+)
+def test_no_secret_is_shown(secret):
+    assert "s3cret" not in repr(Settings(**secret))
+    with pytest.raises(ValidationError) as refused:
+        Settings(**secret, smtp_port=0, job_attempts="s3cret")
+    assert "s3cret" not in str(refused.value)
 
 
 COMMANDS = {

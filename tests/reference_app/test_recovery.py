@@ -18,6 +18,7 @@ from bgcheck_reference.claims import (
     perform_async,
     take_up,
 )
+from bgcheck_reference.mailer import MailError
 from bgcheck_reference.main import create_app
 from bgcheck_reference.models import Export, Mailing, MailingRecipient, Run
 from bgcheck_reference.settings import Settings
@@ -275,6 +276,22 @@ def test_a_mailing_that_another_has_taken_over_writes_to_nobody_else(app, client
     assert [message["To"] for message in app.state.mailer.outbox] == ["ada@example.com"]
     assert [r["state"] for r in mailing["recipients"]] == ["sent", "pending"]
     assert mailing["state"] == "running"  # so it is for the other
+
+
+def test_what_another_has_noted_is_not_overwritten(app, client, sessions):
+    class Late(type(app.state.mailer)):
+        """Fails, after another process has taken the mailing over and sent the e-mail."""
+
+        async def send(self, message):
+            with sessions.begin() as db:
+                db.query(Mailing).update({"claim": "of another"})
+                db.query(MailingRecipient).update({"state": "sent"})
+            raise MailError("421 later")
+
+    app.state.mailer = Late()
+    location = client.post("/mailings", json=MAILING).headers["location"]
+    recipients = client.get(location).json()["recipients"]
+    assert [(r["state"], r["error"]) for r in recipients] == [("sent", None)] * 2
 
 
 def test_pending_recipients_only(sessions, app):
