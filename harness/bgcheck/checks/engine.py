@@ -165,7 +165,12 @@ class Engine:
     ) -> None:
         waiting = []
         for task in run.tasks:
-            if task.plain and self.takes_plain and task.ended_at is not None and _is_over(task):
+            request = task.request
+            if (
+                (task.plain and self.takes_plain and task.ended_at is not None)
+                and request is not None
+                and request.finished
+            ):
                 run.seen.append(task)
             elif last or _is_over(task):
                 run.seen.append(task)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bgcheck.events import ExceptionHandled
+from bgcheck.instrument import plain_tasks, tasks
 from bgcheck.instrument.cancellation import cancelled_runner
 from bgcheck.instrument.hub import current_task, hub
+from bgcheck.instrument.patches import Patches
 from bgcheck.instrument.task_frames import site_of
 from bgcheck.recorder.failure import failure_of
 from bgcheck.recorder.usercode import frames_of, is_user_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
 
     from bgcheck.recorder.record import ScheduledTask
@@ -24,8 +28,50 @@ _FREE: Final = (4, 3)
 _CONTROL_FLOW: Final = (StopIteration, StopAsyncIteration, GeneratorExit)
 _NEAR: Final = 4
 
+_patches = Patches()
 _users = 0
 _tool: int | None = None
+
+
+class Listening:
+    """Whether the interpreter calls us: a call for each exception of a test-suite takes long.
+
+    It does while a task runs, and until the next recording where more than its run has happened:
+    what a task has started may handle exceptions after it.
+    """
+
+    def __init__(self) -> None:
+        self.call: Callable[[Any], object] = _nobody
+        """Has the interpreter call a function from now on, or nobody."""
+        self._running = 0
+        self._kept = False
+
+    def begin(self) -> None:
+        """A task begins to run. No other thread comes in between the steps of this."""
+        self._running += 1
+        if self._running == 1 and not self._kept:
+            self.call(_handled)
+
+    def end(self, *, plain: bool) -> None:
+        """A task is over; a plain one has started nothing."""
+        self._running -= 1
+        self._kept |= not plain
+        if self._running == 0 and not self._kept:
+            self.call(None)
+
+    def restart(self) -> None:
+        """A recording begins."""
+        if self._kept:
+            self._kept = False
+            if self._running == 0:
+                self.call(None)
+
+
+def _nobody(function: object) -> None:
+    """There is no tool number."""
+
+
+_listening = Listening()
 
 
 def unsupported() -> str | None:
@@ -49,8 +95,10 @@ def install() -> None:
     if _tool is not None:
         event = monitoring.events.EXCEPTION_HANDLED
         monitoring.use_tool_id(_tool, _NAME)
-        monitoring.register_callback(_tool, event, _handled)
         monitoring.set_events(_tool, event)
+        _listening.call = functools.partial(monitoring.register_callback, _tool, event)
+        _patches.wrap(tasks, "run", _wrap_run)
+        plain_tasks.around.listening = _listening
 
 
 def uninstall() -> None:
@@ -59,11 +107,27 @@ def uninstall() -> None:
     _users -= 1
     if _users or _tool is None or sys.version_info < (3, 12):
         return
+    _patches.restore()
+    plain_tasks.around.listening = None
+    _listening.call = _nobody
     monitoring = sys.monitoring
     monitoring.set_events(_tool, 0)
     monitoring.register_callback(_tool, monitoring.events.EXCEPTION_HANDLED, None)
     monitoring.free_tool_id(_tool)
     _tool = None
+
+
+def _wrap_run(original: Callable[..., Any]) -> Any:
+    @functools.wraps(original)
+    async def run(*call: Any) -> None:
+        __tracebackhide__ = True
+        _listening.begin()
+        try:
+            await original(*call)
+        finally:
+            _listening.end(plain=False)
+
+    return run
 
 
 def _handled(code: CodeType, offset: int, error: BaseException) -> None:

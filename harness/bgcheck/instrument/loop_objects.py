@@ -1,4 +1,8 @@
-"""Tell of objects of an asyncio loop that are used in a thread which does not run the loop."""
+"""Tell of objects of an asyncio loop that are used in a thread which does not run the loop.
+
+Loops and events are used all the time, and mostly in the right thread. They are patched when a task
+goes to another thread for the first time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from bgcheck.instrument.blocking_callers import user_line
 from bgcheck.instrument.captured import FunctionPatches
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
+from bgcheck.instrument.patches import returns_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,14 +37,16 @@ _ASYNCIO: Final = frozenset({"asyncio"})
 _hooks = ImportHooks()
 _patches = FunctionPatches()
 _users = 0
+_pending = False
 
 
 def install() -> None:
-    """Patch asyncio, now or when it is imported; each call needs one of `uninstall`."""
-    global _users
+    """Watch for tasks in other threads from now on; each call needs one of `uninstall`."""
+    global _users, _pending
     _users += 1
     if _users == 1:
-        _hooks.install({"asyncio": functools.partial(hub.guard, _patch)})
+        _pending = True
+        _hooks.install({name: functools.partial(hub.guard, hook) for name, hook in _HOOKS.items()})
 
 
 def uninstall() -> None:
@@ -51,7 +58,41 @@ def uninstall() -> None:
         _patches.restore()
 
 
+def _patch_threading(module: ModuleType) -> None:
+    _patches.replace(module.Thread, "start", _wrap_leaving)
+
+
+def _patch_pools(module: ModuleType) -> None:
+    _patches.replace(module.ThreadPoolExecutor, "submit", _wrap_leaving)
+
+
+def _patch_to_thread(module: ModuleType) -> None:
+    _patches.replace(module, "run_sync", lambda run: returns_coroutine(_wrap_leaving(run)))
+
+
+_HOOKS: Final[dict[str, Callable[[ModuleType], None]]] = {
+    "threading": _patch_threading,
+    "concurrent.futures.thread": _patch_pools,
+    "anyio.to_thread": _patch_to_thread,
+}
+
+
+def _wrap_leaving(original: Callable[..., Any]) -> Any:
+    """Wrap what takes a task to another thread."""
+
+    @functools.wraps(original)
+    def leaving(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if _pending and current_task.get() is not None and "asyncio" in sys.modules:
+            hub.guard(_patch, sys.modules["asyncio"])
+        return original(*args, **kwargs)
+
+    return leaving
+
+
 def _patch(asyncio: ModuleType) -> None:
+    global _pending
+    _pending = False
     for name in _LOOP_CALLS:
         make = functools.partial(_wrap, f"loop.{name}", _is_foreign_loop)
         _patches.replace(asyncio.BaseEventLoop, name, make)

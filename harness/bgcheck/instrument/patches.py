@@ -30,6 +30,7 @@ def returns_coroutine(function: Callable[..., Any]) -> Any:
         __tracebackhide__ = True
         return await function(*args, **kwargs)
 
+    vars(call).update(__wrapped__=getattr(function, "__wrapped__", function))
     return call
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bgcheck.instrument import tasks
 from bgcheck.instrument.hub import current_request, current_task, hub
@@ -48,11 +48,26 @@ class Around:
             None where there is none.
         filter: stands in front of the filters of warnings.
         take_out: removes it again.
+        listening: is told when a task begins and ends to run.
     """
 
     first_step: Callable[[ScheduledTask, Any], Awaitable[None] | None] | None = None
     filter: Any = None
     take_out: Callable[[Any], None] | None = None
+    listening: Listening | None = None
+
+
+class Listening(Protocol):
+    """Listens while tasks run."""
+
+    def begin(self) -> None:
+        """A task begins to run."""
+
+    def end(self, *, plain: bool) -> None:
+        """A task is over."""
+
+    def restart(self) -> None:
+        """A recording begins."""
 
 
 plans: Final = Plans()
@@ -103,12 +118,19 @@ def learn(live: Any, task: ScheduledTask) -> None:
         plans.known[now[1]] = Plan(task, live, frame.f_code)
 
 
+def restart() -> None:
+    """A recording begins: forget what is gone."""
+    tasks.forget_plain()
+    if around.listening is not None:
+        around.listening.restart()
+
+
 def reached(live: Any) -> ScheduledTask | None:
     """Return the record of a task whose turn has come, if it may go the short way."""
     task = tasks.plain_records.get(id(live))
     if task is None or not task.plain or task.runs or task.request is not current_request.get():
         return None
-    return task if task.is_of(live) else None
+    return task if task._live() is live else None  # noqa: SLF001 - saves a call
 
 
 async def run(  # noqa: C901 - each part of its own would cost every task a call
@@ -128,7 +150,9 @@ async def run(  # noqa: C901 - each part of its own would cost every task a call
         return
     token = current_task.set(task)
     filters: Any = warnings.filters
-    entry = around.filter
+    entry, listening = around.filter, around.listening
+    if listening is not None:
+        listening.begin()
     if entry is not None:
         filters.insert(0, entry)
     try:
@@ -154,6 +178,8 @@ async def run(  # noqa: C901 - each part of its own would cost every task a call
         else:
             hub.guard(tasks.finish, task, None)
     finally:
+        if listening is not None:
+            listening.end(plain=task.plain)
         if entry is not None:
             now: Any = warnings.filters
             if filters is now and now and now[0] is entry:

@@ -107,8 +107,11 @@ def observed(send: Send, request: RequestInfo) -> Send:
         try:
             kind = message["type"]
             if kind == "http.response.body":
-                if not message.get("more_body") and not request.response_complete:
-                    note_complete(request)
+                if not message.get("more_body"):
+                    if ResponseCompleted in hub.unwanted:
+                        request.response_complete = True
+                    else:
+                        note_complete(request)
             elif kind == "http.response.start":
                 _note_start(request, message["status"])
             elif kind in _WHOLE_BODIES:

@@ -12,14 +12,11 @@ import functools
 import sys
 import weakref
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from bgcheck.instrument import clients, plain_tasks, requests, site, tasks
 from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.patches import Patches, returns_coroutine
-
-if TYPE_CHECKING:
-    from bgcheck.recorder.record import RequestInfo
 
 patches: Patches = Patches()
 _roots: list[type] = []
@@ -188,13 +185,6 @@ def _wrap_own_init(original: Any) -> Any:
     return __init__
 
 
-def _made_group(group: object) -> None:
-    if id(type(group)) not in _followed.kinds:
-        _follow_class(type(group))
-        _followed.kinds.add(id(type(group)))
-    tasks.remember_group(group)
-
-
 def _wrap_group_init(original: Any) -> Any:
     @functools.wraps(original)
     def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:
@@ -202,7 +192,10 @@ def _wrap_group_init(original: Any) -> Any:
         original(self, *args, **kwargs)
         if hub.sinks:
             try:
-                _made_group(self)
+                if id(type(self)) not in _followed.kinds:
+                    _follow_class(type(self))
+                    _followed.kinds.add(id(type(self)))
+                tasks.remember_group(self)
             except Exception as error:  # any bug of bgcheck
                 hub.note(error)
 
@@ -292,7 +285,13 @@ def _wrap_app(original: Any) -> Any:
     @functools.wraps(original)
     async def observed(self: Any, scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True
-        request = hub.guard(_begin, scope)
+        request = None
+        try:
+            if _followed.recording != hub.recording_number:
+                _restart()
+            request = requests.begin(scope)
+        except Exception as error:  # any bug of bgcheck
+            hub.note(error)
         if request is None:
             await original(self, scope, receive, send)
             return
@@ -304,7 +303,10 @@ def _wrap_app(original: Any) -> Any:
             failure = error
             raise
         finally:
-            hub.guard(requests.end, request, token, failure)
+            try:
+                requests.end(request, token, failure)
+            except Exception as error:  # any bug of bgcheck
+                hub.note(error)
 
     @returns_coroutine
     @functools.wraps(original)
@@ -318,8 +320,7 @@ def _wrap_app(original: Any) -> Any:
     return __call__
 
 
-def _begin(scope: Any) -> RequestInfo | None:
-    if _followed.recording != hub.recording_number:
-        follow_subclasses()
-        tasks.forget_plain()
-    return requests.begin(scope)
+def _restart() -> None:
+    """The first request of a recording begins."""
+    follow_subclasses()
+    plain_tasks.restart()

@@ -13,7 +13,7 @@ from bgcheck.events import TaskWaits
 from bgcheck.instrument.callers import user_stack
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
-from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.patches import Patches, returns_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,11 +73,19 @@ def _note(call: str) -> None:
 
 def _wrap_sleep(original: Callable[..., Any]) -> Any:
     @functools.wraps(original)
-    async def sleep(delay: float, *args: Any, **kwargs: Any) -> Any:
+    async def observed(delay: float, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if hub.sinks and current_task.get() is not None and delay > 0:
+        if hub.sinks and delay > 0:
             hub.guard(_note, "asyncio.sleep")
         return await original(delay, *args, **kwargs)
+
+    @returns_coroutine
+    @functools.wraps(original)
+    def sleep(delay: float, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if current_task.get() is None:
+            return original(delay, *args, **kwargs)
+        return observed(delay, *args, **kwargs)
 
     return sleep
 

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import logging
+import sys
 import threading
 import time
 import weakref
@@ -21,13 +22,14 @@ from starlette.responses import Response
 from bgcheck.checks.base import Finding
 from bgcheck.checks.session import CheckSession
 from bgcheck.config import Options
-from bgcheck.instrument import plain_tasks, tasks
+from bgcheck.instrument import exceptions, plain_tasks, tasks
 from bgcheck.instrument.hub import hub
 from bgcheck.instrument.install import install, uninstall
 from bgcheck.recorder.record import ScheduledTask
 from support.clients import asgi
 
 ran: list[object] = []
+send = asgi
 
 
 async def note(value: object, kind: str) -> None:
@@ -65,6 +67,23 @@ async def block(value: object, kind: str | None = None) -> None:
     time.sleep(0.001)  # noqa: ASYNC251
 
 
+children: list[asyncio.Task[None]] = []
+
+
+async def swallow() -> None:
+    """Lets an exception go after its parent is over."""
+    await asyncio.sleep(0)
+    try:
+        raise KeyError("swallowed")
+    except KeyError:
+        pass
+
+
+async def start(value: object) -> None:
+    """A task that leaves an asyncio task behind."""
+    children.append(asyncio.create_task(swallow()))
+
+
 class Checks:
     """The checks as the only ones that watch, one test long."""
 
@@ -81,7 +100,7 @@ class Checks:
         run = engine.current
         for path in paths:
             with suppress(ValueError, TypeError):  # that of a task
-                asyncio.run(asgi(app, "POST", path))
+                asyncio.run(send(app, "POST", path))
         engine.finish_test()
         self.seen = run.take_tasks()
         self.lines = [self.session.task_line(task, "test") for task in self.seen]
@@ -194,6 +213,36 @@ def test_what_happens_in_a_task_makes_it_an_ordinary_one(checks: Checks) -> None
     findings = checks.call(app_with(block), "/1", "/2")
     assert [(finding.code, finding.func) for finding in findings] == [("BG501", "block")] * 2
     assert [task.plain for task in checks.seen] == [False] * 4
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="it needs sys.monitoring")
+def test_exceptions_are_seen_until_the_next_recording_where_something_was_started(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, handled = FastAPI(), list[str]()
+    monkeypatch.setattr(exceptions, "_look", lambda *about: handled.append(repr(about[-1])))
+
+    @app.post("/")
+    async def schedule(background: BackgroundTasks) -> None:
+        background.add_task(start, 1)
+
+    @app.post("/raise")
+    async def swallow_as_well() -> None:
+        with suppress(ValueError):
+            raise ValueError
+
+    async def with_children(app: FastAPI, method: str, path: str) -> None:
+        await asgi(app, method, path)
+        await asyncio.gather(*children)
+
+    monkeypatch.setitem(globals(), "send", with_children)
+    assert [finding.code for finding in checks.call(app, "/")] == ["BG511"]
+    assert handled == ["KeyError('swallowed')"]
+    children.clear()
+    calls: list[object] = []
+    monkeypatch.setattr(exceptions._listening, "call", calls.append)
+    checks.call(app, "/raise")
+    assert calls == [None]
 
 
 def test_the_same_function_twice_in_a_request(checks: Checks) -> None:
