@@ -112,7 +112,8 @@ def test_what_differs_only_on_the_way_is_told_apart(upgrade, report):
     _, _, passing = printed.partition("The same at both ends, but different on the way:\n")
     assert passing.startswith(
         "An upgrade in one step changes nothing here. A release on the way does, and so does a "
-        "range of\nreleases that a library supports: what is to do makes the app independent of it.\n"
+        "range of\nreleases that a library supports: what is to do makes the app independent of "
+        "it.\n"
         "  BGF-SESSION-01  In which state a task finds the session of a yield dependency.\n"
         "      before    open\n"
         "      between   closed (fastapi 0.110.0)\n"
