@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import aiosqlite  # noqa: F401 - inner sessions must not import these anew, which their C parts forbid
@@ -13,6 +14,9 @@ import sqlalchemy.orm  # noqa: F401
 from checks_lab import Lab
 
 from support.inner_sessions import collect_garbage, let_leave_garbage
+
+with contextlib.suppress(ImportError):  # httpx knows only the errors of the first that it has met
+    import httpcore  # noqa: F401
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
