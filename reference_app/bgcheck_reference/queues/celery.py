@@ -38,7 +38,9 @@ class CeleryQueue:
         self._tasks = {task: self._register(task) for task in TASKS}
 
     def _register(self, task: Callable[..., Any]) -> Any:
-        return self.app.task(name=task.__name__)(_blocking(with_resources(task, self.resources)))
+        return self.app.task(name=task.__name__, shared=False)(
+            _blocking(with_resources(task, self.resources))
+        )
 
     async def start(self) -> None:
         """Nothing to do: it connects with the first task."""
