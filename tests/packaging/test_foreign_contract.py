@@ -71,23 +71,49 @@ def test_three_lines_give_sixteen_tests(foreign_python: str, tmp_path: Path) -> 
     assert outcomes(done.stdout, "PASSED") == APPLIES
 
 
-@pytest.mark.parametrize(
-    ("correct", "faulty", "failing"),
-    [
-        ("    pass\n", "    try:\n        int('1')\n    except Exception: pass\n", "ERR_01"),
-        ("process_item, item_id)", "process_item, str(item_id))", "ARG_01"),
-        ("    pass\n", "    open(__file__).read()\n", "END_01"),
-    ],
-)
-def test_a_planted_fault_fails_its_test_only(
-    foreign_python: str, tmp_path: Path, correct: str, faulty: str, failing: str
-) -> None:
-    shop = APP.replace(correct, faulty)
-    assert shop != APP
-    done = run_pytest(foreign_python, tmp_path, "-v", shop=shop, test_shop=THREE_LINES)
+BODY, CALL, ANSWER = "    pass\n", "process_item, item_id)", '{"item_id": item_id}'
+FAULTS = {
+    "ERR_01": {BODY: "    try:\n        int('1')\n    except Exception: pass\n"},
+    "ERR_03": {
+        BODY: "    SEEN.append(1)\n    int('1')\n    SEEN.remove(1)\n\n\nSEEN: list[int] = []\n",
+        ANSWER: '{"item_id": len(SEEN)}',
+    },
+    "ARG_01": {CALL: "process_item, str(item_id))"},
+    "ARG_03": {
+        BODY: "    tags.append(1)\n\n\nTAGS = [7]\n",
+        "item_id: int, action": "item_id: int, tags: list[int], action",
+        CALL: "process_item, item_id, TAGS)",
+    },
+    "RUN_01": {
+        BODY: "    before = SOLD['n']\n    import time\n    time.sleep(1)\n"
+        "    SOLD['n'] = before + 1\n\n\nSOLD = {'n': 0}\n"
+    },
+    "END_01": {BODY: "    open(__file__).read()\n"},
+}
+"""For each requirement what to replace in the app, so that it does not hold and others do."""
+
+
+def faulty_shop(changes: dict[str, str]) -> str:
+    """Return the app with a fault."""
+    shop = APP
+    for correct, faulty in changes.items():
+        assert correct in shop
+        shop = shop.replace(correct, faulty)
+    return shop
+
+
+def test_a_planted_fault_fails_its_test_only(foreign_python: str, tmp_path: Path) -> None:
+    files = {f"shop_{name}": faulty_shop(changes) for name, changes in FAULTS.items()}
+    for name in FAULTS:
+        files[f"test_{name}"] = THREE_LINES.replace("shop:app", f"shop_{name}:app")
+    done = run_pytest(foreign_python, tmp_path, "-v", "-p", "no:randomly", **files)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert outcomes(done.stdout, "FAILED") == {failing}
-    assert outcomes(done.stdout, "PASSED") == APPLIES - {failing}
+    for failing in FAULTS:
+        lines = [line for line in done.stdout.splitlines() if f"test_{failing}.py::" in line]
+        printed = "\n".join(line for line in lines if " - " not in line)
+        broken = outcomes(printed, "FAILED") | outcomes(printed, "XFAIL")
+        assert broken == {failing}, done.stdout
+        assert outcomes(printed, "PASSED") == APPLIES - {failing}, done.stdout
 
 
 CAPABLE = """
