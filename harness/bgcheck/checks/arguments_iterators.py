@@ -57,8 +57,8 @@ class Progress(NamedTuple):
 
     Attributes:
         over: it yields nothing any more.
-        left: for a built-in sequence, how many items are left; for a reader of `csv`, less than 0 by
-            what it has read; else None.
+        left: for a built-in sequence, how many items are left; for a reader of `csv`, less than 0
+            by what it has read; else None.
         position: for a generator, the instruction that it stopped at; else None.
         inner: the progress of the iterators that it takes its items from.
     """
@@ -135,7 +135,7 @@ def _known(value: Any) -> tuple[Progress, ...]:
 
 
 def _rows_left(reader: Any) -> int:
-    """Count down the lines that a reader of `csv` has read; asking for the field names reads one."""
+    """Count down the lines that a reader of `csv` has read; to ask for the names reads one."""
     return -max(0, int(reader.line_num) - (type(reader).__name__ == "DictReader"))
 
 
