@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from bgcheck.recorder.log import TaskLog as TaskLog
     from bgcheck.recorder.params import Params as Params
     from bgcheck.recorder.record import Outcome as Outcome
-    from bgcheck.recorder.record import RequestInfo as RequestInfo
     from bgcheck.recorder.record import ScheduledTask as ScheduledTask
     from bgcheck.recorder.record import Site as Site
+    from bgcheck.recorder.request import RequestInfo as RequestInfo
     from bgcheck.recording import record as record
     from bgcheck.runner.controls import BackgroundTasksLog as BackgroundTasksLog
 
@@ -40,7 +40,7 @@ if not TYPE_CHECKING:
         "Expectation": "bgcheck.recorder.expectation",
         "Outcome": "bgcheck.recorder.record",
         "Params": "bgcheck.recorder.params",
-        "RequestInfo": "bgcheck.recorder.record",
+        "RequestInfo": "bgcheck.recorder.request",
         "ScheduledTask": "bgcheck.recorder.record",
         "Site": "bgcheck.recorder.record",
         "TaskLog": "bgcheck.recorder.log",

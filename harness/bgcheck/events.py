@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from contextvars import ContextVar
 
     from bgcheck.recorder.failure import Failure
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
+    from bgcheck.recorder.record import ScheduledTask, Site
+    from bgcheck.recorder.request import RequestInfo
 
 
 @dataclass(slots=True, eq=False)

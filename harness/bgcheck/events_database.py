@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from bgcheck.recorder.database import ConnectionInfo, SessionInfo, Statement
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
+    from bgcheck.recorder.record import ScheduledTask, Site
+    from bgcheck.recorder.request import RequestInfo
 
 
 @dataclass(slots=True, eq=False)

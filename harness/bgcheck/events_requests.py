@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bgcheck.recorder.record import RequestInfo
+    from bgcheck.recorder.request import RequestInfo
 
 
 @dataclass(slots=True, eq=False)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bgcheck.checks.base import Default
     from bgcheck.events import ContextLost, TaskStarted
-    from bgcheck.recorder.record import RequestInfo
+    from bgcheck.recorder.request import RequestInfo
 
 FUNCTIONS: Final = 200
 """How many functions that a task may call are looked through for a variable."""

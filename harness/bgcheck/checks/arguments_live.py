@@ -23,7 +23,8 @@ from bgcheck.recorder.state import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.request import RequestInfo
 
 DEPTH: Final = 4
 """How deep in containers an argument is looked for."""

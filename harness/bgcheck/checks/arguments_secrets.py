@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from bgcheck.checks.base import Default
     from bgcheck.events import OutputCaptured, RecordLogged, TaskScheduled, TestStarted
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
+    from bgcheck.recorder.record import ScheduledTask, Site
+    from bgcheck.recorder.request import RequestInfo
     from bgcheck.recorder.state import CallState
 
 SHORTEST: Final = 6

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FunctionType
 
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
+    from bgcheck.recorder.record import ScheduledTask, Site
+    from bgcheck.recorder.request import RequestInfo
 
 Default = Literal["E", "W", "O"]
 """Error, warning (fails in strict mode only if it is selected), opt-in."""

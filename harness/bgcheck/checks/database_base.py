@@ -9,7 +9,8 @@ from bgcheck.checks.base import Check
 
 if TYPE_CHECKING:
     from bgcheck.recorder.database import ConnectionInfo
-    from bgcheck.recorder.record import RequestInfo, Site
+    from bgcheck.recorder.record import Site
+    from bgcheck.recorder.request import RequestInfo
 
 Evidence: TypeAlias = "tuple[str, str | Site]"
 """A line of evidence: label, and text or place."""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bgcheck.checks.base import Default, Finding
     from bgcheck.events import StatementFinished, StatementStarted, TaskFinished
     from bgcheck.recorder.database import SessionInfo
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.request import RequestInfo
 
 _WAITS: Final = frozenset({"_queue", "anyio", "asyncio", "concurrent", "queue", "threading"})
 """Packages whose functions a thread stands in while it waits for another one."""

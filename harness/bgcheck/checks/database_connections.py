@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         TestFinished,
     )
     from bgcheck.recorder.database import ConnectionInfo
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
+    from bgcheck.recorder.record import ScheduledTask, Site
+    from bgcheck.recorder.request import RequestInfo
 
 
 def opened(connection: ConnectionInfo) -> list[Evidence]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         TransactionEnded,
     )
     from bgcheck.recorder.database import ConnectionInfo, Statement
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.request import RequestInfo
 
 
 class TaskBeforeCommit(DatabaseCheck):

@@ -16,7 +16,8 @@ from bgcheck.instrument.hub import hub
 if TYPE_CHECKING:
     from types import FunctionType
 
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.request import RequestInfo
 
 Handler = Callable[[Any], Iterable[Finding] | None]
 

@@ -14,7 +14,7 @@ from bgcheck.recorder.usercode import is_user_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgcheck.recorder.record import RequestInfo
+    from bgcheck.recorder.request import RequestInfo
 
 LIMIT: Final = 300_000
 """Objects that are looked at before the search ends: what is not found by then is not shared."""

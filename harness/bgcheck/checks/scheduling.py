@@ -11,7 +11,8 @@ from bgcheck.checks import callables, chains
 from bgcheck.checks.base import Check, Finding, unless_plain
 from bgcheck.checks.calls import equal_calls
 from bgcheck.recorder.binding import bind, signature_of, unwrap
-from bgcheck.recorder.record import ScheduledTask, func_of, ordinal
+from bgcheck.recorder.record import ScheduledTask, func_of
+from bgcheck.recorder.request import ordinal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from types import ModuleType
 
-    from bgcheck.recorder.record import RequestInfo
+    from bgcheck.recorder.request import RequestInfo
 
 _MODULES = (
     "fastapi.concurrency",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from types import FunctionType
 
     from bgcheck.events import Event, Sink
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.request import RequestInfo
 
 Body = Callable[[], Awaitable[None]]
 T = TypeVar("T")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from bgcheck.events import RecordLogged
 from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.patches import Patches
-from bgcheck.recorder.record import RequestInfo, Site
+from bgcheck.recorder.record import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from bgcheck.recorder.request import RequestInfo
 
 _patches = Patches()
 _users = 0

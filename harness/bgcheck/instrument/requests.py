@@ -17,7 +17,7 @@ from bgcheck.instrument.hub import current_request, hub
 from bgcheck.instrument.surroundings import around
 from bgcheck.instrument.tasks import finish_request
 from bgcheck.recorder.failure import failure_of
-from bgcheck.recorder.record import Around, RequestInfo
+from bgcheck.recorder.request import Around, RequestInfo
 
 if TYPE_CHECKING:
     from contextvars import Token

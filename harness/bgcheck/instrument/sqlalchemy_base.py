@@ -13,7 +13,8 @@ from bgcheck.instrument.patches import Patches
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.request import RequestInfo
 
 
 class _Closing(NamedTuple):

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.request import RequestInfo
 
 _connections: IdentityMap[ConnectionInfo] = IdentityMap()
 _by_record: IdentityMap[ConnectionInfo] = IdentityMap()

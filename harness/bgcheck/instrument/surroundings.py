@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bgcheck.instrument.route import effective_route, route_of
 from bgcheck.recorder.identity import IdentityMap
-from bgcheck.recorder.record import Around
+from bgcheck.recorder.request import Around
 from bgcheck.recorder.roles import role_of
 
 _MIDDLEWARE: Final = {

@@ -21,13 +21,14 @@ from bgcheck.recorder.failure import failure_of
 from bgcheck.recorder.identity import IdentityMap
 from bgcheck.recorder.params import Params, take_params
 from bgcheck.recorder.plain import is_plain_call
-from bgcheck.recorder.record import Outcome, RequestInfo, ScheduledTask, Site
+from bgcheck.recorder.record import Outcome, ScheduledTask, Site
 from bgcheck.recorder.state import capture_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
     from types import FunctionType
 
+    from bgcheck.recorder.request import RequestInfo
     from bgcheck.recorder.state import CallState
 
 _NO_KWARGS: Final[Mapping[str, Any]] = MappingProxyType({})

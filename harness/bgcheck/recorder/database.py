@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import weakref
     from collections.abc import Iterator
 
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask, Site
+    from bgcheck.recorder.record import ScheduledTask, Site
+    from bgcheck.recorder.request import RequestInfo
 
 _numbers = itertools.count(1)
 

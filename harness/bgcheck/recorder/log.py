@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from bgcheck.events import Event, RequestStarted, TaskScheduled
 from bgcheck.recorder import messages
@@ -18,9 +18,12 @@ from bgcheck.recorder.expectation import (
 )
 from bgcheck.recorder.params import equal
 from bgcheck.recorder.raising import raise_all
-from bgcheck.recorder.record import OUTCOMES, Outcome, RequestInfo, ScheduledTask
+from bgcheck.recorder.record import OUTCOMES, Outcome, ScheduledTask
 from bgcheck.recorder.unequal import unequal
 from bgcheck.recorder.view import Block, Select, View
+
+if TYPE_CHECKING:
+    from bgcheck.recorder.request import RequestInfo
 
 LogT = TypeVar("LogT", bound="TaskLog")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bgcheck.recorder.describe import (
     HEAD,
@@ -28,7 +28,10 @@ from bgcheck.recorder.expectation import (
     is_task_of,
     params_for,
 )
-from bgcheck.recorder.record import RequestInfo, ScheduledTask, describe_function
+from bgcheck.recorder.record import ScheduledTask, describe_function
+
+if TYPE_CHECKING:
+    from bgcheck.recorder.request import RequestInfo
 
 LISTED: Final = 3
 """Candidates and differences that are shown without `-v`."""

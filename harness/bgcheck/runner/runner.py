@@ -18,7 +18,8 @@ from bgcheck.runner.threads import running_library, threadsafe
 
 if TYPE_CHECKING:
     from bgcheck.instrument.hub import Body
-    from bgcheck.recorder.record import RequestInfo, ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.request import RequestInfo
     from bgcheck.runner.clients.async_client import ResponseFirstAsyncClient
     from bgcheck.runner.clients.calls import ApplicationCalls
     from bgcheck.runner.clients.sync_client import ResponseFirstClient

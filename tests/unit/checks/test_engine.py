@@ -12,7 +12,8 @@ from bgcheck import events
 from bgcheck.checks.base import Check, Finding
 from bgcheck.checks.engine import Engine
 from bgcheck.instrument.hub import hub
-from bgcheck.recorder.record import RequestInfo, ScheduledTask
+from bgcheck.recorder.record import ScheduledTask
+from bgcheck.recorder.request import RequestInfo
 
 
 def nothing() -> None:

@@ -19,7 +19,7 @@ from bgcheck.recorder.describe import (
     tasks_were,
     times,
 )
-from bgcheck.recorder.record import RequestInfo
+from bgcheck.recorder.request import RequestInfo
 
 
 class Table:

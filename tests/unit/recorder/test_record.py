@@ -1,4 +1,4 @@
-"""`bgcheck.recorder.record` and `identity`: one record for each task and request."""
+"""`bgcheck.recorder.record`, `request` and `identity`: one record for each task and request."""
 
 import functools
 import gc
@@ -11,7 +11,8 @@ from starlette.background import BackgroundTask
 from bgcheck import record
 from bgcheck.instrument.hub import hub
 from bgcheck.recorder.identity import IdentityMap
-from bgcheck.recorder.record import RequestInfo, describe_function, func_of, ordinal
+from bgcheck.recorder.record import describe_function, func_of
+from bgcheck.recorder.request import RequestInfo, ordinal
 from support.apps import fail, fastapi_app, note
 from support.clients import by_asgi
 
