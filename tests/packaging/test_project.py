@@ -64,6 +64,21 @@ def test_no_module_is_too_long() -> None:
     } == set()
 
 
+def test_no_package_defines_what_a_submodule_of_it_replaces() -> None:
+    """The import of a submodule sets the name in its package, whatever that was before."""
+    packages = [path for path in MODULES if path.name == "__init__.py"]
+    replaced = {
+        f"{path.parent.relative_to(ROOT)}: {node.name}"
+        for path in packages
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and {path.with_name(f"{node.name}.py"), path.with_name(node.name) / path.name}
+        & set(MODULES)
+    }
+    assert packages
+    assert replaced == set()
+
+
 def test_python_versions_agree() -> None:
     assert sorted(PYTHONS, key=lambda version: int(version.split(".")[1])) == PYTHONS
     assert f'requires-python = ">={PYTHONS[0]}"' in read("pyproject.toml")

@@ -15,9 +15,9 @@ from bgcheck.runner.threads import running_library
 
 if TYPE_CHECKING:
     from bgcheck.recorder.record import ScheduledTask
-    from bgcheck.runner.clients.async_client import ResponseFirstAsyncClient
+    from bgcheck.runner.clients.async_http import ResponseFirstAsyncClient
     from bgcheck.runner.clients.exchange import ASGIApp
-    from bgcheck.runner.clients.sync_client import ResponseFirstClient
+    from bgcheck.runner.clients.sync_http import ResponseFirstClient
     from bgcheck.runner.clients.wrapper import ResponseFirst
     from bgcheck.runner.clock import VirtualClock
     from bgcheck.runner.faults import Error, Fault, Moment
@@ -129,7 +129,7 @@ class BackgroundTasksLog(TaskLog):
             options: those of TestClient; and `leave_timeout`, seconds of real time that leaving
                 waits for what still runs.
         """
-        from bgcheck.runner.clients.sync_client import ResponseFirstClient
+        from bgcheck.runner.clients.sync_http import ResponseFirstClient
 
         options.setdefault("on_late_error", self.runner.note_late)
         made = ResponseFirstClient(app, **options)
@@ -144,7 +144,7 @@ class BackgroundTasksLog(TaskLog):
             options: those of AsyncClient; and `leave_timeout`, seconds of real time that leaving
                 waits for what still runs.
         """
-        from bgcheck.runner.clients.async_client import ResponseFirstAsyncClient
+        from bgcheck.runner.clients.async_http import ResponseFirstAsyncClient
 
         options.setdefault("on_late_error", self.runner.note_late)
         made = ResponseFirstAsyncClient(app, **options)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from bgcheck.instrument.hub import Body
     from bgcheck.recorder.record import ScheduledTask
     from bgcheck.recorder.request import RequestInfo
-    from bgcheck.runner.clients.async_client import ResponseFirstAsyncClient
+    from bgcheck.runner.clients.async_http import ResponseFirstAsyncClient
     from bgcheck.runner.clients.calls import ApplicationCalls
-    from bgcheck.runner.clients.sync_client import ResponseFirstClient
+    from bgcheck.runner.clients.sync_http import ResponseFirstClient
     from bgcheck.runner.clock import VirtualClock
     from bgcheck.runner.faults import Fault
 

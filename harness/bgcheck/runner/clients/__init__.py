@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bgcheck.runner.clients.async_client import ResponseFirstAsyncClient
+    from bgcheck.runner.clients.async_http import ResponseFirstAsyncClient
     from bgcheck.runner.clients.exchange import ASGIApp
-    from bgcheck.runner.clients.sync_client import ResponseFirstClient
+    from bgcheck.runner.clients.sync_http import ResponseFirstClient
     from bgcheck.runner.clients.wrapper import ResponseFirst
 
 __all__ = ("async_client", "client", "response_first")
@@ -26,7 +26,7 @@ def client(app: ASGIApp, **options: Any) -> ResponseFirstClient:
     Raises:
         ModuleNotFoundError: neither httpx2 nor httpx is installed.
     """
-    from bgcheck.runner.clients.sync_client import ResponseFirstClient
+    from bgcheck.runner.clients.sync_http import ResponseFirstClient
 
     return ResponseFirstClient(app, **options)
 
@@ -41,7 +41,7 @@ def async_client(app: ASGIApp, **options: Any) -> ResponseFirstAsyncClient:
     Raises:
         ModuleNotFoundError: neither httpx2 nor httpx is installed.
     """
-    from bgcheck.runner.clients.async_client import ResponseFirstAsyncClient
+    from bgcheck.runner.clients.async_http import ResponseFirstAsyncClient
 
     return ResponseFirstAsyncClient(app, **options)
 
