@@ -16,6 +16,7 @@ from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
 from bgcheck.instrument.task_frames import site_of, task_frames
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.failure import failure_of
 from bgcheck.recorder.usercode import is_user_file
 
@@ -32,7 +33,7 @@ _OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 _patches = Patches()
 _hooks = ImportHooks()
-_users = 0
+_users = Users()
 
 
 class _Child(NamedTuple):
@@ -48,22 +49,18 @@ class _Child(NamedTuple):
 _children: dict[int, _Child] = {}
 
 
+@_users.first
 def install() -> None:
     """Follow from now on; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install({"asyncio.base_events": _patch_asyncio, "uvloop": _patch_uvloop})
+    _hooks.install({"asyncio.base_events": _patch_asyncio, "uvloop": _patch_uvloop})
 
 
+@_users.last
 def uninstall() -> None:
     """Stop following once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
-        _children.clear()
+    _hooks.uninstall()
+    _patches.restore()
+    _children.clear()
 
 
 def _patch_asyncio(module: ModuleType) -> None:

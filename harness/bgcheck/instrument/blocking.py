@@ -16,6 +16,7 @@ from bgcheck.instrument.blocking_callers import Caller, caller, is_database
 from bgcheck.instrument.captured import FunctionPatches
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,25 +140,21 @@ _CALLS: Final[dict[str, tuple[Patch, ...]]] = {
 
 _hooks = ImportHooks()
 _patches = FunctionPatches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Patch what is imported and what will be; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _import_built_in()
-        _hooks.install(dict.fromkeys(_CALLS, _patch))
+    _import_built_in()
+    _hooks.install(dict.fromkeys(_CALLS, _patch))
 
 
+@_users.last
 def uninstall() -> None:
     """Put everything back once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _import_built_in() -> None:

@@ -11,6 +11,7 @@ from bgcheck.instrument.callers import user_stack
 from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.usercode import is_user_file
 
 if TYPE_CHECKING:
@@ -19,24 +20,20 @@ if TYPE_CHECKING:
 
 _hooks = ImportHooks()
 _patches = Patches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Watch requests when Starlette is imported; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install({"starlette.requests": _patch_requests})
+    _hooks.install({"starlette.requests": _patch_requests})
 
 
+@_users.last
 def uninstall() -> None:
     """Watch no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch_requests(module: ModuleType) -> None:

@@ -15,6 +15,7 @@ from bgcheck.events import ContextLost
 from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.usercode import is_user_file
 
 if TYPE_CHECKING:
@@ -33,25 +34,21 @@ _MODULES = (
 
 _hooks = ImportHooks()
 _patches = Patches()
-_users = 0
+_users = Users()
 _ABSENT = object()
 
 
+@_users.first
 def install() -> None:
     """Watch worker threads of requests; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install(dict.fromkeys(_MODULES, _patch))
+    _hooks.install(dict.fromkeys(_MODULES, _patch))
 
 
+@_users.last
 def uninstall() -> None:
     """Watch no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch(module: ModuleType) -> None:

@@ -14,6 +14,7 @@ from bgcheck.events import CoroutineDropped
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.patches import Patches
 from bgcheck.instrument.task_frames import site_of, task_stack
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.usercode import is_user_file
 
 if TYPE_CHECKING:
@@ -23,23 +24,19 @@ _NAME: Final = "_warn_unawaited_coroutine"
 _MOCKS: Final = ("unittest.mock", "mock.mock")
 
 _patches = Patches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Watch from now on; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _patches.wrap(warnings, _NAME, _observed)
+    _patches.wrap(warnings, _NAME, _observed)
 
 
+@_users.last
 def uninstall() -> None:
     """Stop watching once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _patches.restore()
+    _patches.restore()
 
 
 def _observed(original: Callable[[Any], None]) -> Any:

@@ -12,6 +12,7 @@ from bgcheck.instrument.cancellation import cancelled_runner
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.patches import Patches
 from bgcheck.instrument.task_frames import site_of
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.failure import failure_of
 from bgcheck.recorder.usercode import frames_of, is_user_file
 
@@ -29,7 +30,7 @@ _CONTROL_FLOW: Final = (StopIteration, StopAsyncIteration, GeneratorExit)
 _NEAR: Final = 4
 
 _patches = Patches()
-_users = 0
+_users = Users()
 _tool: int | None = None
 
 
@@ -84,11 +85,11 @@ def absence() -> str | None:
     return None if _tool is not None else "other tools had taken all numbers of sys.monitoring"
 
 
+@_users.first
 def install() -> None:
     """Watch from now on; each call needs one of `uninstall`."""
-    global _users, _tool
-    _users += 1
-    if _users > 1 or sys.version_info < (3, 12):
+    global _tool
+    if sys.version_info < (3, 12):
         return
     monitoring = sys.monitoring
     _tool = next((tool for tool in _FREE if monitoring.get_tool(tool) is None), None)
@@ -101,14 +102,15 @@ def install() -> None:
         plain_tasks.around.listening = _listening
 
 
+@_users.last
 def uninstall() -> None:
     """Stop watching once the last user is gone."""
-    global _users, _tool
-    _users -= 1
-    if _users or _tool is None or sys.version_info < (3, 12):
+    global _tool
+    if _tool is None or sys.version_info < (3, 12):
         return
     _patches.restore()
     plain_tasks.around.listening = None
+    _listening.restart()  # the next session has a callback of its own to set
     _listening.call = _nobody
     monitoring = sys.monitoring
     monitoring.set_events(_tool, 0)

@@ -16,6 +16,7 @@ from bgcheck.instrument.callers import user_stack
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.files import is_at_end
 
 if TYPE_CHECKING:
@@ -29,28 +30,24 @@ _MOVES: Final = ("seek", "write", "writelines", "truncate", "close")
 
 _hooks = ImportHooks()
 _patches = Patches()
-_users = 0
+_users = Users()
 _known: weakref.WeakKeyDictionary[ScheduledTask, set[int]] = weakref.WeakKeyDictionary()
 
 
+@_users.first
 def install() -> None:
     """Watch spooled files, and uploads when Starlette is imported; each needs an `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        for name in (*_READS, *_MOVES):
-            _patches.wrap(tempfile.SpooledTemporaryFile, name, functools.partial(_wrap, name))
-        _hooks.install({"starlette.datastructures": _patch_datastructures})
+    for name in (*_READS, *_MOVES):
+        _patches.wrap(tempfile.SpooledTemporaryFile, name, functools.partial(_wrap, name))
+    _hooks.install({"starlette.datastructures": _patch_datastructures})
 
 
+@_users.last
 def uninstall() -> None:
     """Watch no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
-        _known.clear()
+    _hooks.uninstall()
+    _patches.restore()
+    _known.clear()
 
 
 def _patch_datastructures(module: ModuleType) -> None:

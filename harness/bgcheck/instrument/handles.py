@@ -18,6 +18,7 @@ from bgcheck.instrument.callers import frames
 from bgcheck.instrument.garbage import collections, unwatch, watch
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.record import Site
 from bgcheck.recorder.usercode import is_user_file
 
@@ -46,28 +47,24 @@ class _Spy:
 _ENTRY: Final[Any] = ("ignore", _Spy(), ResourceWarning, None, 0)
 
 _patches = Patches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Watch tasks from now on; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _patches.wrap(tasks, "run", _wrap_run)
-        plain_tasks.around.filter = _ENTRY
-        plain_tasks.around.take_out = _take_out
-        watch()
+    _patches.wrap(tasks, "run", _wrap_run)
+    plain_tasks.around.filter = _ENTRY
+    plain_tasks.around.take_out = _take_out
+    watch()
 
 
+@_users.last
 def uninstall() -> None:
     """Watch no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _patches.restore()
-        plain_tasks.around.filter = plain_tasks.around.take_out = None
-        unwatch()
+    _patches.restore()
+    plain_tasks.around.filter = plain_tasks.around.take_out = None
+    unwatch()
 
 
 def _wrap_run(original: Callable[..., Any]) -> Any:

@@ -11,6 +11,7 @@ from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
 from bgcheck.instrument.task_frames import task_stack
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,31 +22,27 @@ _FAILED: Final = 400
 
 _patches = Patches()
 _hooks = ImportHooks()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Watch from now on; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install(
-            {
-                "httpx._client": _patch_httpx,
-                "httpx2._client": _patch_httpx,
-                "requests.sessions": _patch_requests,
-                "aiohttp.client": _patch_aiohttp,
-            }
-        )
+    _hooks.install(
+        {
+            "httpx._client": _patch_httpx,
+            "httpx2._client": _patch_httpx,
+            "requests.sessions": _patch_requests,
+            "aiohttp.client": _patch_aiohttp,
+        }
+    )
 
 
+@_users.last
 def uninstall() -> None:
     """Stop watching once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch_httpx(module: ModuleType) -> None:

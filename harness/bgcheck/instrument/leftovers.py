@@ -11,6 +11,7 @@ from bgcheck.instrument.blocking_callers import user_line
 from bgcheck.instrument.captured import FunctionPatches
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,24 +27,20 @@ _POOLS: Final = frozenset({"concurrent"})
 
 _hooks = ImportHooks()
 _patches = FunctionPatches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Patch what is imported and what will be; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install({name: functools.partial(hub.guard, hook) for name, hook in _HOOKS.items()})
+    _hooks.install({name: functools.partial(hub.guard, hook) for name, hook in _HOOKS.items()})
 
 
+@_users.last
 def uninstall() -> None:
     """Put everything back once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch_asyncio(module: ModuleType) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bgcheck.events import RecordLogged
 from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.record import Site
 
 if TYPE_CHECKING:
@@ -18,25 +19,21 @@ if TYPE_CHECKING:
     from bgcheck.recorder.request import RequestInfo
 
 _patches = Patches()
-_users = 0
+_users = Users()
 _watched: weakref.WeakSet[RequestInfo] = weakref.WeakSet()
 
 
+@_users.first
 def install() -> None:
     """Look at log records on their way to the handlers; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _patches.wrap(logging.Logger, "callHandlers", _wrap_call_handlers)
+    _patches.wrap(logging.Logger, "callHandlers", _wrap_call_handlers)
 
 
+@_users.last
 def uninstall() -> None:
     """Look no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _patches.restore()
-        _watched.clear()
+    _patches.restore()
+    _watched.clear()
 
 
 def watch(request: RequestInfo) -> None:

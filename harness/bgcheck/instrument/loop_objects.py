@@ -17,6 +17,7 @@ from bgcheck.instrument.captured import FunctionPatches
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import returns_coroutine
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,26 +37,25 @@ _ASYNCIO: Final = frozenset({"asyncio"})
 
 _hooks = ImportHooks()
 _patches = FunctionPatches()
-_users = 0
+_users = Users()
 _pending = False
 
 
+@_users.first
 def install() -> None:
     """Watch for tasks in other threads from now on; each call needs one of `uninstall`."""
-    global _users, _pending
-    _users += 1
-    if _users == 1:
-        _pending = True
-        _hooks.install({name: functools.partial(hub.guard, hook) for name, hook in _HOOKS.items()})
+    global _pending
+    _pending = True
+    _hooks.install({name: functools.partial(hub.guard, hook) for name, hook in _HOOKS.items()})
 
 
+@_users.last
 def uninstall() -> None:
     """Put everything back once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    global _pending
+    _pending = False  # a wrapper that somebody has kept must not patch asyncio any more
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch_threading(module: ModuleType) -> None:

@@ -10,6 +10,7 @@ from bgcheck.instrument.blocking_callers import caller
 from bgcheck.instrument.captured import FunctionPatches
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,24 +32,20 @@ _STARTERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
 
 _hooks = ImportHooks()
 _patches = FunctionPatches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Patch what is imported and what will be; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install(dict.fromkeys(_STARTERS, _patch))
+    _hooks.install(dict.fromkeys(_STARTERS, _patch))
 
 
+@_users.last
 def uninstall() -> None:
     """Put everything back once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch(module: ModuleType) -> None:

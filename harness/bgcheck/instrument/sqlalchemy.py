@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bgcheck.instrument.hub import current_request, current_task, hub
 from bgcheck.instrument.imports import ImportHooks
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -19,26 +20,22 @@ _MODULES = ("sqlalchemy", "sqlalchemy.orm", "sqlalchemy.ext.asyncio")
 _LISTENERS = "bgcheck.instrument.sqlalchemy_listeners"
 
 _hooks = ImportHooks()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Listen to what is imported and what will be; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install(dict.fromkeys(_MODULES, _listen))
+    _hooks.install(dict.fromkeys(_MODULES, _listen))
 
 
+@_users.last
 def uninstall() -> None:
     """Stop listening once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        listeners = sys.modules.get(_LISTENERS)
-        if listeners is not None:
-            listeners.remove()
+    _hooks.uninstall()
+    listeners = sys.modules.get(_LISTENERS)
+    if listeners is not None:
+        listeners.remove()
 
 
 def absence() -> str | None:

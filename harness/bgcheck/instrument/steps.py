@@ -18,6 +18,7 @@ from bgcheck.instrument import plain_tasks, tasks
 from bgcheck.instrument.garbage import collections, unwatch, watch
 from bgcheck.instrument.hub import hub
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.record import ScheduledTask, Site
 from bgcheck.recorder.usercode import is_user_file
 
@@ -43,27 +44,23 @@ class _Sample(threading.local):
 
 _local = _Sample()
 _patches = Patches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Measure tasks from now on; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _patches.wrap(tasks, "run", _wrap_run)
-        plain_tasks.around.first_step = _first_step
-        watch()
+    _patches.wrap(tasks, "run", _wrap_run)
+    plain_tasks.around.first_step = _first_step
+    watch()
 
 
+@_users.last
 def uninstall() -> None:
     """Measure no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _patches.restore()
-        plain_tasks.around.first_step = None
-        unwatch()
+    _patches.restore()
+    plain_tasks.around.first_step = None
+    unwatch()
 
 
 def _wrap_run(original: Callable[..., Any]) -> Any:
@@ -128,29 +125,24 @@ class _Steps:
         __tracebackhide__ = True
         sent: Any = None
         error: BaseException | None = None
-        for yielded in self._first:
-            try:
-                sent = yield yielded
-            except GeneratorExit:
-                self._coroutine.close()
-                raise
-            except BaseException as thrown:
-                error = thrown
-        self._first = ()
+        first, self._first = self._first, ()
         while True:
-            since = _line_of(self._coroutine)
-            began, collected = thread_time(), collections.seconds
-            try:
-                if error is None:
-                    yielded = self._coroutine.send(sent)
-                else:
-                    yielded = self._coroutine.throw(error)
-            except StopIteration:
-                return
-            finally:
-                error = sent = None  # no cycle of an error and its own frames
-                seconds = thread_time() - began - (collections.seconds - collected)
-                hub.guard(_note, self._task, self._coroutine, seconds, since)
+            if first:
+                (yielded,), first = first, ()
+            else:
+                since = _line_of(self._coroutine)
+                began, collected = thread_time(), collections.seconds
+                try:
+                    if error is None:
+                        yielded = self._coroutine.send(sent)
+                    else:
+                        yielded = self._coroutine.throw(error)
+                except StopIteration:
+                    return
+                finally:
+                    error = sent = None  # no cycle of an error and its own frames
+                    seconds = thread_time() - began - (collections.seconds - collected)
+                    hub.guard(_note, self._task, self._coroutine, seconds, since)
             try:
                 sent = yield yielded
             except GeneratorExit:

@@ -9,6 +9,7 @@ from bgcheck.events import StreamBegins
 from bgcheck.instrument.hub import current_request, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,24 +17,20 @@ if TYPE_CHECKING:
 
 _hooks = ImportHooks()
 _patches = Patches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Watch responses when Starlette is imported; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install({"starlette.responses": _patch_responses})
+    _hooks.install({"starlette.responses": _patch_responses})
 
 
+@_users.last
 def uninstall() -> None:
     """Watch no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch_responses(module: ModuleType) -> None:

@@ -14,6 +14,7 @@ from bgcheck.instrument.callers import user_stack
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches, returns_coroutine
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,24 +32,20 @@ _CLIENTS: Final = {
 
 _hooks = ImportHooks()
 _patches = Patches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Patch what is imported and what will be; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install({**dict.fromkeys(_SLEEPS, _patch), **dict.fromkeys(_CLIENTS, _patch)})
+    _hooks.install({**dict.fromkeys(_SLEEPS, _patch), **dict.fromkeys(_CLIENTS, _patch)})
 
 
+@_users.last
 def uninstall() -> None:
     """Put everything back once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch(module: ModuleType) -> None:

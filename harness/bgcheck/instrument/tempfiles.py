@@ -10,6 +10,7 @@ from bgcheck.events import TempfileMade
 from bgcheck.instrument.callers import frames, user_stack
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 from bgcheck.recorder.usercode import is_user_file
 
 if TYPE_CHECKING:
@@ -18,25 +19,21 @@ if TYPE_CHECKING:
     from bgcheck.recorder.record import ScheduledTask
 
 _patches = Patches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Watch `tempfile` from now on; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        # All that makes a file goes through the first, also what was imported by name.
-        _patches.wrap(tempfile, "_mkstemp_inner", functools.partial(_wrap, lambda made: made[1]))
-        _patches.wrap(tempfile, "mkdtemp", functools.partial(_wrap, lambda made: made))
+    # All that makes a file goes through the first, also what was imported by name.
+    _patches.wrap(tempfile, "_mkstemp_inner", functools.partial(_wrap, lambda made: made[1]))
+    _patches.wrap(tempfile, "mkdtemp", functools.partial(_wrap, lambda made: made))
 
 
+@_users.last
 def uninstall() -> None:
     """Watch no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _patches.restore()
+    _patches.restore()
 
 
 def _wrap(path_of: Callable[[Any], Any], original: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from bgcheck.instrument.callers import user_stack
 from bgcheck.instrument.hub import current_task, hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
+from bgcheck.instrument.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -21,24 +22,20 @@ if TYPE_CHECKING:
 
 _hooks = ImportHooks()
 _patches = Patches()
-_users = 0
+_users = Users()
 
 
+@_users.first
 def install() -> None:
     """Watch `anyio.to_thread` when it is imported; each call needs one of `uninstall`."""
-    global _users
-    _users += 1
-    if _users == 1:
-        _hooks.install({"anyio.to_thread": _patch})
+    _hooks.install({"anyio.to_thread": _patch})
 
 
+@_users.last
 def uninstall() -> None:
     """Watch no more once the last user is gone."""
-    global _users
-    _users -= 1
-    if _users == 0:
-        _hooks.uninstall()
-        _patches.restore()
+    _hooks.uninstall()
+    _patches.restore()
 
 
 def _patch(module: ModuleType) -> None:
