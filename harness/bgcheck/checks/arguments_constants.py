@@ -40,11 +40,13 @@ class _Name:
 
     Attributes:
         file: the module's source file.
+        module: the module's own name.
         name: the name in the module.
         cached: it is a function whose cached results lead there.
     """
 
     file: str
+    module: str
     name: str
     cached: bool
 
@@ -146,7 +148,7 @@ def _names_of(holder: object) -> Iterator[_Name]:
             cached = isinstance(value, _CACHE)
             leads = _holds(value, holder) if cached else _is_data(value, holder)
             if leads:
-                yield _Name(str(module.__file__), name, cached)
+                yield _Name(str(module.__file__), module.__name__, name, cached)
 
 
 def _is_data(value: Any, holder: object) -> bool:
@@ -172,7 +174,25 @@ def _is_store(name: _Name) -> bool:
     if _begins_empty(name.file, name.name):
         return True
     files = {str(module.__file__) for module in user_modules()}
-    return any(name.name in _written(file) for file in files)
+    return any(name.name in _written(file) and _may_mean(file, name) for file in files)
+
+
+def _may_mean(file: str, name: _Name) -> bool:
+    """Whether code in a file can mean this name: it is there, or imported from where it is."""
+    known = {name.name, *name.module.split(".")}
+    return file == name.file or not known.isdisjoint(_imported(file))
+
+
+@functools.lru_cache(maxsize=512)
+def _imported(file: str) -> frozenset[str]:
+    """Return every word in the imports of a file, at the top and in functions."""
+    words: set[str] = set()
+    for node in ast.walk(tree_of(file) or ast.Module([], [])):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            words.update(word for alias in node.names for word in alias.name.split("."))
+        if isinstance(node, ast.ImportFrom):
+            words.update((node.module or "").split("."))
+    return frozenset(words)
 
 
 @functools.lru_cache(maxsize=512)

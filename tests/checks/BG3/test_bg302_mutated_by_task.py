@@ -149,6 +149,23 @@ def test_stores(lab: Lab, app: str) -> None:
     lab.assert_silent(TASKS + app, "POST /orders", "POST /orders")
 
 
+WRITERS = {
+    "of the same name": ("def drop(call): call.DEFAULTS.pop('a')", ["BG302"]),
+    "by the module": ("import constants\ndef drop(): constants.DEFAULTS.pop('a')", []),
+    "by name": ("from constants import DEFAULTS\ndef drop(): DEFAULTS.pop('a')", []),
+    "imported late": ("def drop():\n    import constants\n    del constants.DEFAULTS['a']", []),
+}
+
+
+@pytest.mark.parametrize(("writer", "codes"), WRITERS.values(), ids=WRITERS)
+def test_a_store_is_written_to_by_code_that_can_mean_it(
+    lab: Lab, writer: str, codes: list[str]
+) -> None:
+    lab.pytester.makepyfile(constants="DEFAULTS = {'subject': 'Hi'}", writer=writer)
+    body = "import constants, writer\n" + endpoint("tasks.add_task(put, constants.DEFAULTS)")
+    assert lab.run(TASKS + body, "POST /orders").codes == codes
+
+
 RETURNED = {
     "a dict": ("order = {'subject': 'Hi'}\ntasks.add_task(put, order)\nreturn order", "x['to']"),
     "a model": ("mail = Mail(to='b')\ntasks.add_task(rename, mail)\nreturn mail", "x.to"),
