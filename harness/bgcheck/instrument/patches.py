@@ -6,6 +6,8 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, Final
 
 _MARK: Final = "__bgcheck_patch__"
@@ -34,11 +36,31 @@ def returns_coroutine(function: Callable[..., Any]) -> Any:
     return call
 
 
+@dataclass(eq=False, slots=True)
+class _Layer:
+    """One replaced attribute.
+
+    Attributes:
+        original: what the owner had before, if it had one of its own.
+        below: what the wrapper calls.
+    """
+
+    owner: Any
+    name: str
+    original: Any
+    below: Any
+    wrapper: Any
+
+
+_in_force: Final[list[_Layer]] = []
+"""The layers of all patches."""
+
+
 class Patches:
     """Attributes that were replaced, newest last."""
 
     def __init__(self) -> None:
-        self._done: list[tuple[Any, str, Any, Any]] = []
+        self._done: list[_Layer] = []
 
     def wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Replace `owner.name` by `make(original)` where `owner` defines it itself.
@@ -48,24 +70,56 @@ class Patches:
         """
         original = vars(owner).get(name)
         if original is not None and getattr(original, _MARK, None) is not self:
-            self._set(owner, name, original, make(original))
+            self._set(_Layer(owner, name, original, original, make(original)))
 
     def cover(self, owner: type, name: str, make: Callable[[Any], Any]) -> None:
         """Give `owner` a method of its own, `make(inherited)`, in front of an inherited one."""
-        self._set(owner, name, _ABSENT, make(getattr(owner, name)))
+        inherited = getattr(owner, name)
+        self._set(_Layer(owner, name, _ABSENT, inherited, make(inherited)))
 
-    def _set(self, owner: Any, name: str, original: Any, wrapper: Any) -> None:
-        setattr(wrapper, _MARK, self)
-        setattr(owner, name, wrapper)
-        self._done.append((owner, name, original, wrapper))
+    def _set(self, layer: _Layer) -> None:
+        setattr(layer.wrapper, _MARK, self)
+        setattr(layer.owner, layer.name, layer.wrapper)
+        self._done.append(layer)
+        _in_force.append(layer)
 
     def restore(self) -> None:
-        """Put every original back, except where somebody else has replaced the wrapper since."""
+        """Put every original back, except where somebody else has replaced the wrapper since.
+
+        Patches may go in any order: one that others of ours were put over is taken out from below.
+        """
         while self._done:
-            owner, name, original, wrapper = self._done.pop()
-            if vars(owner).get(name) is not wrapper:
-                continue
-            if original is _ABSENT:
-                delattr(owner, name)
+            layer = self._done.pop()
+            _in_force.remove(layer)
+            if vars(layer.owner).get(layer.name) is not layer.wrapper:
+                _take_out(layer)
+            elif layer.original is _ABSENT:
+                delattr(layer.owner, layer.name)
             else:
-                setattr(owner, name, original)
+                setattr(layer.owner, layer.name, layer.original)
+
+
+def _take_out(layer: _Layer) -> None:
+    """Have the layer above, if it is ours, call what is below."""
+    for above in _in_force:
+        if above.below is layer.wrapper and (above.owner, above.name) == (layer.owner, layer.name):
+            above.original, above.below = layer.original, layer.below
+            _replace_in(above.wrapper, layer.wrapper, layer.below)
+
+
+def _replace_in(wrapper: Any, old: Any, new: Any) -> None:
+    """Replace what a wrapper calls: it is in its closure, or in that of the function in there."""
+    if not isinstance(wrapper, FunctionType):
+        return
+    for cell in wrapper.__closure__ or ():
+        try:
+            held = cell.cell_contents
+        except ValueError:  # it is empty
+            continue
+        if held is old:
+            cell.cell_contents = new
+        elif getattr(held, "__wrapped__", None) is old:
+            _replace_in(held, old, new)
+    for name, value in list(vars(wrapper).items()):
+        if value is old:
+            setattr(wrapper, name, new)
