@@ -51,8 +51,12 @@ def test_three_faults_for_each_requirement_that_needs_no_database() -> None:
     assert min(count.values()) >= 3
 
 
+@pytest.mark.parametrize("queues", [False, True], ids=["", "a queue in use"])
 @pytest.mark.parametrize("id_", ["BGC-RESP-02", "BGC-ERR-01", "BGC-ERR-03", "BGC-RUN-01"])
-def test_a_request_that_is_accepted_once_must_be_another_each_time(id_: str) -> None:
+def test_a_request_that_is_accepted_once_must_be_another_each_time(
+    id_: str, queues: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bgcheck_suites.endpoint.verify.in_use", lambda: queues)
     verdict = verify(Planted(planted_styles.created_once, planted_styles.ONCE).of(), id_)
     assert verdict.status == "not-testable"
     assert verdict.message == (
