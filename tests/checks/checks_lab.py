@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import warnings
 from collections.abc import Generator, Iterator
@@ -139,14 +138,13 @@ class Lab:
         file = self.pytester.makepyfile(**{f"test_case_{next(self._numbers)}": source})
         results = _Results()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the faulty apps; they come when garbage goes
+            warnings.simplefilter("ignore")  # of the faulty apps
             result = self.pytester.runpytest_inprocess(
                 file, "-q", f"--bgcheck={mode}", f"--bgcheck-select={select}",
                 "-p", "bgcheck.plugin", "-p", "no:cacheprovider", "-W", "ignore", "--rootdir=.",
                 *self.ignore,
                 plugins=[results],
             )  # fmt: skip
-            gc.collect()
         for error in results.errors:
             raise AssertionError("an internal error of bgcheck") from error
         return Outcome(results.findings, result)
