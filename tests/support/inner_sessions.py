@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import pkgutil
+import sys
 import warnings
 
 import pytest
@@ -29,7 +30,14 @@ def let_leave_garbage(item: pytest.Item) -> None:
 
 
 def collect_garbage() -> None:
-    """Let go of what the tests of a module have left; for each test it would take too long."""
+    """Let go of what the tests of a module have left; for each test it would take too long.
+
+    FastAPI keeps what it has found out about functions, and so whole applications.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "fastapi":
+            for value in list(vars(module).values()):
+                getattr(value, "cache_clear", int)()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(3):  # what a finalizer lets go of is garbage only then
