@@ -108,7 +108,10 @@ def _take_out(layer: _Layer) -> None:
 
 
 def _replace_in(wrapper: Any, old: Any, new: Any) -> None:
-    """Replace what a wrapper calls: it is in its closure, or in that of the function in there."""
+    """Replace what a wrapper calls: it is in its closure, or in that of the function in there.
+
+    `functools.wraps` has copied the attributes, which may tell what the old one does.
+    """
     if not isinstance(wrapper, FunctionType):
         return
     for cell in wrapper.__closure__ or ():
@@ -120,6 +123,10 @@ def _replace_in(wrapper: Any, old: Any, new: Any) -> None:
             cell.cell_contents = new
         elif getattr(held, "__wrapped__", None) is old:
             _replace_in(held, old, new)
+    copied, theirs = getattr(old, "__dict__", {}), getattr(new, "__dict__", {})
     for name, value in list(vars(wrapper).items()):
         if value is old:
             setattr(wrapper, name, new)
+        elif name in copied and value is copied[name]:
+            delattr(wrapper, name)
+            vars(wrapper).update({name: theirs[name]} if name in theirs else {})

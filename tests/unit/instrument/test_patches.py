@@ -98,6 +98,23 @@ def test_patches_go_in_any_order() -> None:
     assert vars(owner)["own"] is before
 
 
+def test_what_goes_from_below_takes_its_marks_along() -> None:
+    def marked(original: Any) -> Any:
+        wrapper = make(original)
+        wrapper.mark = "first"
+        return wrapper
+
+    owner: Any = fresh()
+    owner.own.note = "its own"
+    first, second = Patches(), Patches()
+    first.wrap(owner, "own", marked)
+    second.wrap(owner, "own", make_other)
+    assert (owner.own.mark, owner.own.note) == ("first", "its own")
+    first.restore()
+    assert not hasattr(owner.own, "mark")
+    assert owner.own.note == "its own"
+
+
 def test_a_cover_goes_from_below() -> None:
     owner: Any = fresh()
     first, second, before = Patches(), Patches(), dict(vars(owner))
