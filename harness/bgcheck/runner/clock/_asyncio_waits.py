@@ -71,9 +71,10 @@ class Waits:
         return worst(self._of_future(f, waiting, seen) for f in list(futures) if not f.done())
 
     def _of_source(self, source: Future[Any]) -> Wait:
-        if source.done():
+        job = self._job_of_future.get(source)
+        if source.done() or (job is not None and job.ended):  # it is about to be told
             return Wait.READY
-        return Wait.VIRTUAL if source in self._job_of_future else Wait.REAL
+        return Wait.VIRTUAL if job is not None else Wait.REAL
 
     def _of_frames(self, future: Any, waiting: Any, seen: frozenset[Any]) -> Wait:
         stack, awaited = frames(waiting)

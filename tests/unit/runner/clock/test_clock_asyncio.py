@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 import pytest
-from clock_support import Run, Work, blocked, turns, until
+from clock_support import LIMIT, Run, Work, blocked, turns, until
 
 from bgcheck.runner.clock import VirtualClock
 
@@ -142,6 +142,34 @@ def test_wait_for_does_not_fire_while_a_thread_works(
         work.finish.set()
         await running
 
+    run_asyncio(main)
+    assert clock.now == 0
+
+
+def test_wait_for_does_not_fire_before_the_loop_is_told(
+    run_asyncio: Run, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, tell = threading.Event(), threading.Event()
+    set_result = Future.set_result
+
+    def set_late(future: Any, result: Any) -> None:
+        ended.set()
+        assert tell.wait(LIMIT)
+        set_result(future, result)
+
+    async def task() -> None:
+        with clock.enter_task():
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 10) == "done"
+
+    async def main() -> None:
+        running = asyncio.ensure_future(task())
+        await until(ended.is_set)
+        await turns()
+        assert clock.now == 0
+        tell.set()
+        await running
+
+    monkeypatch.setattr(Future, "set_result", set_late)
     run_asyncio(main)
     assert clock.now == 0
 
