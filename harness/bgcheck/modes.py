@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -19,6 +19,8 @@ RUNNING: pytest.StashKey[pytest.Item | None] = pytest.StashKey[pytest.Item | Non
 
 left_over: pytest.StashKey[list[str]] = pytest.StashKey[list[str]]()
 """Lines on tasks that were still held when their test ended."""
+
+_lasting: pytest.StashKey[ExitStack] = pytest.StashKey[ExitStack]()
 
 
 class RunOptions(NamedTuple):
@@ -82,12 +84,33 @@ def recorded(item: pytest.Item, verbosity: int) -> Iterator[BackgroundTasksLog]:
     options = of(item)
     with record(options.mode) as log:
         log.recording.verbosity = verbosity
+        log.runner.before_clock = lambda: keep_sleep(item.session)
         if options.clock == "virtual":
             with log.runner.virtual_time("tasks"):
                 yield log
         else:
             yield log
     _report(item, log)
+
+
+def keep_sleep(session: pytest.Session) -> None:
+    """Have all virtual clocks of a session share the search for what holds `time.sleep`.
+
+    It looks through all objects there are, and so takes longer than most tests.
+    """
+    from bgcheck.runner.clock import lasting_sleep
+
+    if _lasting not in session.stash:
+        session.stash[_lasting] = stack = ExitStack()
+        stack.enter_context(lasting_sleep())
+        session.addfinalizer(lambda: restore_sleep(session))
+
+
+def restore_sleep(session: pytest.Session) -> None:
+    """Put `time.sleep` back, where `keep_sleep` has replaced it."""
+    if _lasting in session.stash:
+        session.stash[_lasting].close()
+        del session.stash[_lasting]
 
 
 def _report(item: pytest.Item, log: BackgroundTasksLog) -> None:

@@ -1,15 +1,14 @@
 """One requirement of one endpoint as a test of pytest, and what the project knows to fail."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from bgcheck.config import expectations_of
+from bgcheck.modes import keep_sleep
 from bgcheck.report.stack import resolved_stack
-from bgcheck.runner.clock import lasting_sleep
 
 from .answers.expectations import (
     EXPECTATIONS,
@@ -30,8 +29,6 @@ from .registry import Expectation, RegistryError, Row, registry
 
 VERDICT: pytest.StashKey[Verdict] = pytest.StashKey[Verdict]()
 """What a test of the contract came to; `bgcheck conform` reads it."""
-
-_LASTING: pytest.StashKey[ExitStack] = pytest.StashKey[ExitStack]()
 
 Known = Mapping[str, str | Expectation]
 """Why requirements are known not to hold, by id: a text, or an `Expectation` with versions."""
@@ -54,21 +51,12 @@ def gate(request: pytest.FixtureRequest, subject: Subject, id_: str, known: Know
         fail(str(error))
     expected = expecting(expecting(row, listed, subject.request.line), of_test)
     failure = expected.known_failure(resolved_stack())
-    _keep_sleep(request.node.parent)
+    keep_sleep(request.session)
     verdict = verify(subject, id_)
     if failure is not None:
         verdict = expect(verdict, failure)
     request.node.stash[VERDICT] = verdict
     report(row, verdict)
-
-
-def _keep_sleep(parent: pytest.Collector) -> None:
-    """Have all trials of a class share the search for what holds `time.sleep`, which is long."""
-    if _LASTING not in parent.stash:
-        parent.stash[_LASTING] = stack = ExitStack()
-        stack.enter_context(lasting_sleep())
-        stack.callback(parent.stash.__delitem__, _LASTING)
-        parent.addfinalizer(stack.close)
 
 
 def listed_failures(config: pytest.Config) -> Expectations:

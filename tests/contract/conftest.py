@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from contract_lab import left_open
 
-from bgcheck.runner.clock import lasting_sleep
+from bgcheck import modes
 
 
 @pytest.fixture
@@ -22,6 +22,5 @@ def _let_go() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _one_sleep() -> Iterator[None]:
-    with lasting_sleep():
-        yield
+def _one_sleep(request: pytest.FixtureRequest) -> None:
+    modes.keep_sleep(request.session)

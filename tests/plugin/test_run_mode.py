@@ -108,6 +108,47 @@ def test_a_marker_gives_virtual_time(project: pytest.Pytester) -> None:
     project.runpytest_subprocess("-W", "ignore").assert_outcomes(passed=1)
 
 
+def test_clocks_share_a_sleep_that_is_put_back_after_the_session(
+    project: pytest.Pytester,
+) -> None:
+    project.makeconftest(
+        """
+    import time
+    from time import sleep
+
+    real = (sleep,)  # what is in a tuple is left alone
+    kept = []
+
+    def pytest_runtest_teardown():
+        kept.append(sleep is not real[0])
+
+    def pytest_unconfigure():
+        print("kept:", kept, "put back:", sleep is time.sleep is real[0])
+    """
+    )
+    project.makepyfile(
+        APP
+        + """
+    from time import sleep
+
+    @app.post("/nap")
+    def schedule(tasks: BackgroundTasks):
+        tasks.add_task(sleep, 3600)
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_a_nap(bgtasks, number):
+        with bgtasks.virtual_time() as clock, bgtasks.client(app) as client:
+            client.post("/nap")
+            client.drain()
+        assert clock.now == 3600
+        sleep(0)
+    """
+    )
+    result = project.runpytest_subprocess("-W", "ignore", "-s", "--bgcheck=off")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*kept: [[]True, True[]] put back: True"])
+
+
 def test_a_mode_that_does_not_exist_is_a_usage_error(project: pytest.Pytester) -> None:
     project.makepyfile("def test(): pass")
     result = project.runpytest_subprocess("--bgcheck-mode=halt")

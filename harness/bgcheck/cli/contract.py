@@ -74,13 +74,16 @@ def run(arguments: argparse.Namespace, directory: Path, listed: Expectations) ->
     used.
     """
     need("conform --app", "suites", "starlette", "httpx2|httpx")
+    from bgcheck.runner.clock import lasting_sleep
+
     subjects = _subjects(arguments)
     wanted = _selected(arguments.select)
     results = directory / RESULTS
     with results.open("w", encoding="utf-8") as stream:
         write_line(stream, "header", _header(arguments, subjects, len(wanted)))
-        for id_ in wanted:
-            write_result(stream, _result(subjects, id_, listed))
+        with lasting_sleep():
+            for id_ in wanted:
+                write_result(stream, _result(subjects, id_, listed))
         write_line(stream, "suite-end", {"suite": "contract", "emitted": len(wanted)})
     counts = read_run(results).counts()
     with results.open("a", encoding="utf-8") as stream:

@@ -41,6 +41,7 @@ class Runner:
         thread: the thread that made the recording; sync clients belong to it.
         late_errors: what applications raised after their response, with the request.
         response_limit: seconds of real time that a task at a gate waits for its response.
+        before_clock: is called before a virtual clock is put in force.
     """
 
     def __init__(self, recorded: Callable[[], Sequence[ScheduledTask]]) -> None:
@@ -53,6 +54,7 @@ class Runner:
         self.late_errors: list[tuple[BaseException, Exchange]] = []
         self.left_over: list[ScheduledTask] = []
         self.response_limit: float = RESPONSE_LIMIT
+        self.before_clock: Callable[[], object] | None = None
         self._all_clients: list[Any] = []
         self._left: list[ApplicationCalls] = []
         self.finished: list[Callable[[ScheduledTask], None]] = []
@@ -211,6 +213,8 @@ class Runner:
         """Put a virtual clock in force."""
         from bgcheck.runner.clock import VirtualClock
 
+        if self.before_clock is not None:
+            self.before_clock()
         with VirtualClock(scope=scope, auto=auto) as clock:
             clock.drive(self._run_loops, self._settle)
             self.clock = clock

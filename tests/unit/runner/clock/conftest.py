@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from clock_support import Run, Work
 
+from bgcheck import modes
 from bgcheck.runner.clock import VirtualClock
 
 
@@ -54,6 +55,12 @@ def _runner(library: str) -> Run:
         except AttributeError:  # anyio 3 needs a trio that still has MultiError
             pytest.skip("this anyio cannot use this trio")
     return {"asyncio": _asyncio_run, "uvloop": _uvloop_run, "trio": _trio_run}[library]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _real_sleep(request: pytest.FixtureRequest) -> None:
+    """Have clocks replace `time.sleep` themselves, also after tests that let it be kept."""
+    modes.restore_sleep(request.session)
 
 
 @pytest.fixture
