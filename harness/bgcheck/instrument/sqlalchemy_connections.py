@@ -42,6 +42,7 @@ _born_on: IdentityMap[int | None] = IdentityMap()
 _pool_loops: IdentityMap[set[int]] = IdentityMap()
 _urls: IdentityMap[str] = IdentityMap()
 _engine_urls: IdentityMap[Any] = IdentityMap()
+_engines: IdentityMap[weakref.ref[Any]] = IdentityMap()
 
 
 def _connected(_: Any, record: Any) -> None:
@@ -127,7 +128,14 @@ def _connected_to(connection: Any) -> None:
         info.url = _urls.get(engine.pool, info.dialect)
 
 
+def engine_of(pool: object) -> Any:
+    """Return the engine that a pool belongs to, None where none was seen that still exists."""
+    reference = _engines.get(pool)
+    return reference() if reference is not None else None
+
+
 def _note_engine(engine: Any) -> None:
+    _engines[engine.pool] = weakref.ref(engine)
     _engine_urls[engine.pool] = engine.url
     _urls[engine.pool] = engine.url.render_as_string(hide_password=True)
 

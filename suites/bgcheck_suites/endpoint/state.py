@@ -10,6 +10,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bgcheck.instrument.sqlalchemy_connections import engine_of
 from bgcheck.recorder.usercode import is_user_file
 
 from .injection import code_of
@@ -122,12 +123,12 @@ def engines(made: Trial) -> list[Any]:
     known = made.witness.engines
     for number, pool in list(made.witness.pools.items()):
         if number not in known:
-            known[number] = _engine_of(pool)
+            known[number] = engine_of(pool) or _find_engine(pool)
     return [engine for engine in known.values() if engine is not None]
 
 
-def _engine_of(pool: Any) -> Any:
-    """Find the engine that a pool belongs to; the pool does not know it."""
+def _find_engine(pool: Any) -> Any:
+    """Search all objects for the engine that a pool belongs to; the pool does not know it."""
     for holder in gc.get_referrers(pool):
         owner = holder if type(holder) is not dict else _owner(holder)
         if _is_engine(owner) and getattr(owner, "pool", None) is pool:
@@ -219,10 +220,14 @@ def dispose_async(made: Trial) -> None:
         return
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    cancelled = any(task.outcome == "cancelled" for task in made.bgtasks)
+
     async def dispose() -> None:
         for engine in found:
             await AsyncEngine(engine).dispose()
-        await _drivers_ended(made)
+        if cancelled:
+            await _drivers_ended(made)
 
     made.client.run(dispose)
-    gc.collect()  # what a driver has lost to a cancellation, such as a connection half made
+    if cancelled:
+        gc.collect()  # what a driver has lost by that, such as a connection half made
