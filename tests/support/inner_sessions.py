@@ -1,11 +1,13 @@
 """Make sessions that run inside the tests' own process cheap.
 
-Importing it imports all of bgcheck, since pytester takes out of `sys.modules` what an inner
-session has imported: each would import, and rewrite the asserts of, the same hundred modules.
+Importing it imports all of bgcheck, and what else most of them need, since pytester takes out of
+`sys.modules` what an inner session has imported: each would import, and rewrite the asserts of,
+the same hundred modules.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import pkgutil
@@ -18,6 +20,9 @@ import bgcheck
 
 for _module in pkgutil.walk_packages(bgcheck.__path__, "bgcheck."):
     importlib.import_module(_module.name)
+for _name in ("fastapi.telemetry._runtime", "httpx", "unittest.mock", "uvloop"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)
 
 
 def let_leave_garbage(item: pytest.Item) -> None:

@@ -60,8 +60,8 @@ def _holders(values: Iterable[Any]) -> Iterator[tuple[Any, str]]:
     """Yield the modules that hold one of these values, with its name there."""
     numbers = set(map(id, values))
     for module in list(sys.modules.values()) if numbers else ():
-        # a module with a class of its own may do anything when it is changed
-        if type(module) is type(sys) and not module.__name__.startswith("bgcheck."):
+        if type(module) is not type(sys) or module.__name__.startswith("bgcheck."):
+            continue  # a module with a class of its own may do anything when it is changed
+        if not numbers.isdisjoint(map(id, list(vars(module).values()))):
             names = list(vars(module).items())
-            if not numbers.isdisjoint([id(value) for _, value in names]):
-                yield from ((module, name) for name, value in names if id(value) in numbers)
+            yield from ((module, name) for name, value in names if id(value) in numbers)
