@@ -53,8 +53,8 @@ async def work():
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_asyncpg_on_another_loop(lab: Lab, postgresql_url: str) -> None:
-    # The loop of the app waits for the thread: asyncpg crashes the interpreter, once in thirty times,
-    # where two loops read from the same connection.
+    # The loop of the app waits for the thread: where two loops read from the same connection,
+    # asyncpg crashes the interpreter once in thirty times.
     app = f"""{POSTGRESQL}
 import contextvars, threading
 
