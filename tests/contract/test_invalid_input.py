@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -28,11 +29,27 @@ class Line(BaseModel):
     points: list[Point]
 
 
+class Kind(str, enum.Enum):
+    NEW = "new"
+
+
+def asked(count: int = Form(), kind: Kind = Form(Kind.NEW, alias="format")) -> Kind:
+    return kind
+
+
 def form(tasks: BackgroundTasks, count: int = Form()) -> None:
     tasks.add_task(work)
 
 
 def upload(tasks: BackgroundTasks, file: UploadFile = File()) -> None:
+    tasks.add_task(work)
+
+
+def renamed(tasks: BackgroundTasks, kind: Kind = Form(Kind.NEW, alias="format")) -> None:
+    tasks.add_task(work)
+
+
+def depending(tasks: BackgroundTasks, kind: Kind = Depends(asked)) -> None:
     tasks.add_task(work)
 
 
@@ -50,6 +67,8 @@ def union(shape: Line | Point, tasks: BackgroundTasks) -> None:
 
 KINDS: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
     "form": (form, {"data": {"count": "1"}}),
+    "alias": (renamed, {"data": {"format": "new"}}),
+    "alias in a dependency": (depending, {"data": {"count": "1"}}),
     "upload": (upload, {"files": {"file": ("a.txt", b"x")}}),
     "header": (header, {"headers": {"X-Count": "1"}}),
     "cookie": (cookie, {"headers": {"Cookie": "visit=1"}}),

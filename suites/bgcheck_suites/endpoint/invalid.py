@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from .fields import renamed
 from .judging import Judge
 from .openapi import Operation
 from .subject import RequestSpec
@@ -29,13 +31,20 @@ class Invalid:
     request: RequestSpec
 
 
-def derive(operation: Operation, request: RequestSpec) -> list[Invalid]:
+def derive(
+    operation: Operation, request: RequestSpec, names: Mapping[str, str] = MappingProxyType({})
+) -> list[Invalid]:
     """Return invalid variants of a valid request; none where its operation takes no input.
 
     They are the same each time. Where there are many, they are evenly chosen.
+
+    Args:
+        operation: of the request.
+        request: the valid one.
+        names: what a client calls the fields of the body, by parameter, where that differs.
     """
     judge = Judge(operation.document)
-    found = [*_parameters(judge, operation, request), *_bodies(judge, operation, request)]
+    found = [*_parameters(judge, operation, request), *_bodies(judge, operation, request, names)]
     return found[:: -(-len(found) // LIMIT)] if found else []
 
 
@@ -92,10 +101,12 @@ def _with_cookie(headers: Mapping[str, str], name: str, value: str | None) -> di
     return _with_header(headers, "cookie", "; ".join(pairs) or None)
 
 
-def _bodies(judge: Judge, operation: Operation, request: RequestSpec) -> Iterator[Invalid]:
+def _bodies(
+    judge: Judge, operation: Operation, request: RequestSpec, names: Mapping[str, str]
+) -> Iterator[Invalid]:
     body = judge.resolved(operation.definition.get("requestBody", {}))
     for kind, described in body.get("content", {}).items():
-        schema = described.get("schema", {})
+        schema = renamed(judge.resolved(described.get("schema", {})), names)
         if request.json is not None and kind.endswith("json"):
             yield from _json(judge, schema, request)
         elif kind in FORMS and not isinstance(request.data, (str, bytes)):
@@ -111,9 +122,8 @@ def _json(judge: Judge, schema: Any, request: RequestSpec) -> Iterator[Invalid]:
     yield Invalid("the body is no JSON", request.changed(json=None, data="{", headers=headers))
 
 
-def _form(judge: Judge, given: Any, request: RequestSpec) -> Iterator[Invalid]:
+def _form(judge: Judge, schema: Mapping[str, Any], request: RequestSpec) -> Iterator[Invalid]:
     """Break the fields of a form one by one; an empty field is a missing one."""
-    schema = judge.resolved(given)
     for name, described in schema.get("properties", {}).items():
         field, where = _one_of(judge, described), f"form field {name}"
         if not _is_upload(judge, field):

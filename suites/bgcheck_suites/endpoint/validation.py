@@ -1,8 +1,11 @@
 """BGC-VAL: invalid input is refused, and schedules nothing."""
 
+from typing import Any
+
 from bgcheck_suites.events import Contradiction
 from bgcheck_suites.marks import NotApplicable
 
+from .fields import wire_names
 from .invalid import Invalid, derive
 from .openapi import documents, operation_of
 from .subject import Subject
@@ -13,14 +16,16 @@ def invalid_refused(subject: Subject) -> None:
     """BGC-VAL-01: send each invalid request, and look at its status and its tasks."""
     with trial(subject) as made:
         made.discover()
-        for invalid in _cases(subject):
+        for invalid in _cases(subject, made.wire.endpoints[0] if made.wire.endpoints else None):
             _require_refused(made, invalid)
 
 
-def _cases(subject: Subject) -> list[Invalid]:
+def _cases(subject: Subject, endpoint: Any) -> list[Invalid]:
     given = [Invalid(f"it is {one.line} (given)", one) for one in subject.invalid]
     operation = operation_of(subject.app, subject.request)
-    derived = derive(operation, subject.request) if operation is not None else []
+    derived = []
+    if operation is not None:
+        derived = derive(operation, subject.request, wire_names(endpoint))
     if given or derived:
         return [*given, *derived]
     if operation is not None:
