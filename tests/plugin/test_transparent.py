@@ -204,6 +204,7 @@ filterwarnings =
     ignore:The `__get_validators__`
     ignore:Please use `import python_multipart`
     ignore:The 'app' shortcut
+    ignore:The anyio.abc.BlockingPortal alias
     ignore:.*httpx
 pythonpath = .
 """
