@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 from contextvars import ContextVar, copy_context
 from typing import Any
 
@@ -188,14 +189,17 @@ def _dependency_never_exits(patches: Patches) -> None:
 @fault("exit-order-reversed", "the dependency that was entered first exits first")
 def _exit_order_reversed(patches: Patches) -> None:
     from fastapi import routing
-    from fastapi.middleware import asyncexitstack
+
+    modules: list[Any] = [routing]
+    with contextlib.suppress(ImportError):  # FastAPI 0.106 to 0.117 has none
+        modules.append(importlib.import_module("fastapi.middleware.asyncexitstack"))
 
     class FirstOut(contextlib.AsyncExitStack):
         async def __aexit__(self, *details: Any) -> bool:
             vars(self)["_exit_callbacks"].reverse()
             return bool(await super().__aexit__(*details))
 
-    for module in (routing, asyncexitstack):
+    for module in modules:
         if "AsyncExitStack" in vars(module):
             patches.set(module, "AsyncExitStack", FirstOut)
 

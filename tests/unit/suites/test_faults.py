@@ -6,7 +6,6 @@ import pytest
 from fastapi import BackgroundTasks as InjectedTasks
 from fastapi import applications, routing
 from fastapi.dependencies import utils
-from fastapi.middleware import asyncexitstack
 from starlette import background, responses
 from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -18,6 +17,13 @@ from bgcheck_suites.faults import FAULTS, Patches, plant
 from bgcheck_suites.faults.planting import KILLS, tomllib
 from bgcheck_suites.selftest import requirements, unnamed
 
+try:
+    from fastapi.middleware import asyncexitstack
+except ImportError:  # FastAPI 0.106 to 0.117
+    STACK = ()
+else:
+    STACK = (asyncexitstack,)
+
 OWNERS = (
     BackgroundTask,
     BackgroundTasks,
@@ -26,7 +32,7 @@ OWNERS = (
     utils,
     routing,
     applications,
-    asyncexitstack,
+    *STACK,
     Request,
     responses.Response,
     responses.JSONResponse,
