@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from contract_lab import SHOULD, Planted
@@ -41,3 +43,19 @@ def test_a_fault_breaks_its_requirement(id_: str, planted: Planted, url: str) ->
 def test_a_correct_app_breaks_none(planted: Planted, url: str) -> None:
     for id_ in FAULTY:
         assert verify(planted.of(url), id_).status in ("pass", "not-applicable"), id_
+
+
+def test_what_another_process_has_open_does_not_count(url: str) -> None:
+    import psycopg
+
+    planted = CORRECT["with"].of(url)
+    with ExitStack() as stack:
+
+        def open_another() -> None:
+            other = stack.enter_context(psycopg.connect(url))
+            other.execute("SELECT 1")
+            states.add(other.info.transaction_status.name)
+
+        states: set[str] = set()
+        assert verify(replace(planted, prepare=open_another), "BGC-DB-01").status == "pass"
+        assert states == {"INTRANS"}

@@ -16,9 +16,10 @@ CLOSED = ("BG401", "BG402")
 HELD = ("BG405", "BG406", "BG407")
 CONCURRENT = ("BG404",)
 IDLE = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "SELECT count(*) FROM pg_stat_activity WHERE pid IN :backends "
     "AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'"
 )
+"""Asks for the app's own backends: other processes may use the same server."""
 
 
 def _watched(made: Trial) -> list[Any]:
@@ -83,16 +84,18 @@ def _counts(made: Trial, found: list[Any]) -> dict[str, int]:
 
 
 def _idle(made: Trial, engine: Any) -> int:
-    from sqlalchemy import text
+    from sqlalchemy import bindparam, text
 
+    backends: Any = bindparam("backends", sorted(made.witness.backends), expanding=True)
+    query = text(IDLE).bindparams(backends)
     if not is_async(engine):
         with engine.connect() as connection:
-            return int(connection.scalar(text(IDLE)))
+            return int(connection.scalar(query))
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     async def ask() -> int:
         async with AsyncEngine(engine).connect() as connection:
-            return int(await connection.scalar(text(IDLE)))
+            return int(await connection.scalar(query))
 
     return int(made.client.run(ask))
 

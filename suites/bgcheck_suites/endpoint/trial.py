@@ -14,6 +14,8 @@ from bgcheck import events
 from bgcheck.checks.base import Finding
 from bgcheck.checks.session import CheckSession
 from bgcheck.config import Options
+from bgcheck.instrument.postgresql import backend_of
+from bgcheck.recorder.database import ConnectionInfo
 from bgcheck.recorder.record import ScheduledTask, describe_function
 from bgcheck.recording import record
 from bgcheck.runner.clients.hangs import StillRunningError
@@ -124,6 +126,7 @@ class Witness:
     def __init__(self) -> None:
         self.pools: dict[int, Any] = {}
         self.engines: dict[int, Any] = {}
+        self.backends: set[int] = set()
         self.writes = 0
         self.incomplete: list[ScheduledTask] = []
         self.on_scheduled: list[Callable[[ScheduledTask], object]] = []
@@ -133,11 +136,20 @@ class Witness:
         """Take an event."""
         if isinstance(event, events.ConnectionTaken):
             self.pools.setdefault(id(event.pool), event.pool)
+            self._note_backend(event.connection)
         elif isinstance(event, events.StatementStarted):
             self.writes += event.statement.written is not None
         elif isinstance(event, events.TaskScheduled):
             for judge in self.on_scheduled:
                 judge(event.task)
+
+    def _note_backend(self, connection: ConnectionInfo) -> None:
+        """Note the process of a PostgreSQL server that serves a connection."""
+        live = connection.live() if connection.live is not None else None
+        if live is not None and connection.dialect == "postgresql":
+            number = backend_of(live)
+            if number is not None:
+                self.backends.add(number)
 
 
 class Trial:
