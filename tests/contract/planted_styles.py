@@ -172,7 +172,7 @@ def no_content(task: Any) -> Callable[[], FastAPI]:
     def make() -> FastAPI:
         app = FastAPI()
 
-        @app.delete("/orders/{number}", status_code=204)
+        @app.delete("/orders/{number}", status_code=204, response_model=None)
         def delete(number: int, tasks: BackgroundTasks) -> None:
             tasks.add_task(task, number)
 
