@@ -39,14 +39,14 @@ class FunctionPatches(Patches):
         if wrapper is original:
             return
         self._wrappers.append(wrapper)
-        for holder, held in list(_holders([original])):
+        for holder, held in list(holders([original])):
             self.wrap(holder, held, functools.partial(_same, wrapper))
 
     def restore(self) -> None:
         """Put every original back, also where a wrapper was imported by name since."""
         # what a wrapper wraps by now, rather than what it did at first: a clock that has replaced
         # itself in there since is gone
-        for holder, held in list(_holders(self._wrappers)):
+        for holder, held in list(holders(self._wrappers)):
             setattr(holder, held, vars(holder)[held].__wrapped__)
         self._wrappers.clear()
         super().restore()
@@ -56,7 +56,7 @@ def _same(wrapper: Any, original: Any) -> Any:
     return wrapper
 
 
-def _holders(values: Iterable[Any]) -> Iterator[tuple[Any, str]]:
+def holders(values: Iterable[Any]) -> Iterator[tuple[Any, str]]:
     """Yield the modules that hold one of these values, with its name there."""
     numbers = set(map(id, values))
     for module in list(sys.modules.values()) if numbers else ():

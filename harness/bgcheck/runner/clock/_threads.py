@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import threading
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from bgcheck.instrument.captured import holders
 from bgcheck.runner.clock._patching import ClockPatches, replace_captured
 from bgcheck.runner.clock._sleeps import sleep_site
 from bgcheck.runner.clock._state import MARK, Mark, core_here, running
@@ -136,6 +138,7 @@ class Threads:
 
 _REAL = (time.sleep,)
 """In a tuple, where `replace_captured` leaves it alone."""
+_BUILT_IN = (inspect.unwrap(time.sleep),)
 
 
 def virtual_sleep(seconds: Any, /) -> None:
@@ -159,9 +162,15 @@ _lasting = 0
 
 
 def patch_sleep() -> None:
-    """Put the virtual sleep wherever `time.sleep` is held."""
+    """Put the virtual sleep wherever `time.sleep` is held.
+
+    Where it is kept in place, only modules are looked at: a test that had replaced a function there
+    before, and has put it back since, has put back the real one. What it replaces now is its own.
+    """
     global _REAL
-    if _lasting:
+    if _lasting and inspect.unwrap(time.sleep) is not _BUILT_IN[0]:
+        for module, name in list(holders(_REAL)):
+            setattr(module, name, virtual_sleep)
         return
     if time.sleep is not virtual_sleep:
         _REAL = (time.sleep,)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import time
 import types
+from contextlib import ExitStack
 from time import sleep as captured_by_import
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -186,3 +189,43 @@ def test_a_lasting_sleep_is_real_until_a_clock_starts() -> None:
         assert held() == lasting
     assert held() == before
     assert all(one is not time.sleep for one in lasting)
+
+
+def _sleep_an_hour(sleep: Any) -> float:
+    with VirtualClock() as clock, clock.enter_task():
+        sleep(3600)
+    return clock.now
+
+
+def test_what_a_test_puts_back_is_virtual_again_under_a_lasting_sleep() -> None:
+    undo = (captured_by_import, time.sleep)  # as the monkeypatch fixture keeps it
+    here = sys.modules[__name__]
+    with lasting_sleep():
+        assert _sleep_an_hour(captured_by_import) == 3600
+        here.captured_by_import = undo[0]  # type: ignore[attr-defined]
+        assert _sleep_an_hour(lambda seconds: captured_by_import(seconds)) == 3600
+        time.sleep = undo[1]
+        assert _sleep_an_hour(lambda seconds: time.sleep(seconds)) == 3600
+    assert captured_by_import is undo[0]
+    assert time.sleep is undo[1]
+
+
+def test_a_mocked_sleep_is_left_alone_under_a_lasting_sleep() -> None:
+    with lasting_sleep():
+        lasting = time.sleep
+        with mock.patch("time.sleep") as mocked:
+            assert _sleep_an_hour(lambda seconds: time.sleep(seconds)) == 0
+            assert _sleep_an_hour(captured_by_import) == 3600
+        mocked.assert_called_once_with(3600)
+        assert time.sleep is lasting
+        assert _sleep_an_hour(lambda seconds: time.sleep(seconds)) == 3600
+
+
+def test_a_sleep_that_was_mocked_when_the_lasting_one_began_is_found_later() -> None:
+    with ExitStack() as stack:
+        with mock.patch("time.sleep"):
+            stack.enter_context(lasting_sleep())
+        assert _sleep_an_hour(lambda seconds: time.sleep(seconds)) == 3600
+        assert _sleep_an_hour(captured_by_import) == 3600
+    assert inspect.isbuiltin(time.sleep)
+    assert inspect.isbuiltin(captured_by_import)
