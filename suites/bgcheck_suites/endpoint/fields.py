@@ -11,7 +11,7 @@ def wire_names(endpoint: Callable[..., Any] | None) -> dict[str, str]:
     """Return the aliases of the fields of a body, by parameter, of dependencies too.
 
     FastAPI lists such a field under the name of its parameter (0.118.3 with pydantic 2.14), or
-    under its alias (0.140.0).
+    under its alias (0.165.0).
 
     Example:
         >>> from fastapi import Form
