@@ -7,12 +7,12 @@ handler when a failed task goes that nobody asked. What still lives in the end s
 from __future__ import annotations
 
 import functools
-import os
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bgcheck.events import ChildFailed
-from bgcheck.instrument.hub import current_task, hub
+from bgcheck.instrument import created_tasks
+from bgcheck.instrument.hub import hub
 from bgcheck.instrument.imports import ImportHooks
 from bgcheck.instrument.patches import Patches
 from bgcheck.instrument.task_frames import site_of, task_frames
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _BETWEEN: Final = frozenset({"asyncio", "bgcheck", "functools", "uvloop"})
 """Packages between user code and the loop, which start no asyncio task of their own."""
-
-_OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 _patches = Patches()
 _hooks = ImportHooks()
@@ -53,48 +51,32 @@ _children: dict[int, _Child] = {}
 def install() -> None:
     """Follow from now on; each call needs one of `uninstall`."""
     _hooks.install({"asyncio.base_events": _patch_asyncio, "uvloop": _patch_uvloop})
+    created_tasks.follow(_follow)
 
 
 @_users.last
 def uninstall() -> None:
     """Stop following once the last user is gone."""
+    created_tasks.unfollow(_follow)
     _hooks.uninstall()
     _patches.restore()
     _children.clear()
 
 
 def _patch_asyncio(module: ModuleType) -> None:
-    _patches.wrap(module.BaseEventLoop, "create_task", _wrap_create_task)
     _patches.wrap(module.BaseEventLoop, "call_exception_handler", _wrap_call_exception_handler)
 
 
 def _patch_uvloop(module: ModuleType) -> None:
-    """The loop inherits both from a class that takes no patch."""
-    _patches.cover(module.Loop, "create_task", _wrap_create_task)
+    """The loop inherits it from a class that takes no patch."""
     _patches.cover(module.Loop, "call_exception_handler", _wrap_call_exception_handler)
 
 
-def _wrap_create_task(original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def create_task(self: Any, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        made = original(self, *args, **kwargs)
-        trace = getattr(made, "_source_traceback", None)
-        if trace:  # debug mode shows where a task was made
-            trace[:] = [line for line in trace if not line.filename.startswith(_OWN)]
-        if hub.sinks and current_task.get() is not None:
-            hub.guard(_follow, made)
-        return made
-
-    return create_task
-
-
-def _follow(made: Any) -> None:
-    task = current_task.get()
+def _follow(task: ScheduledTask, made: Any) -> None:
     coroutine = made.get_coro()
     code = getattr(coroutine, "cr_code", None)
     site = _started_by()
-    if task is None or not (site or (code is not None and is_user_file(code.co_filename))):
+    if not site and (code is None or not is_user_file(code.co_filename)):
         return  # a library keeps house
     name = str(getattr(coroutine, "__qualname__", made.get_name())).rpartition("<locals>.")[2]
     _children[id(made)] = _Child(weakref.ref(made), made.get_name(), name, task, site)

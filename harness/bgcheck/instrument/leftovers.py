@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bgcheck.events import WorkStarted
+from bgcheck.instrument import created_tasks
 from bgcheck.instrument.blocking_callers import user_line
 from bgcheck.instrument.captured import FunctionPatches
 from bgcheck.instrument.hub import current_task, hub
@@ -34,18 +35,19 @@ _users = Users()
 def install() -> None:
     """Patch what is imported and what will be; each call needs one of `uninstall`."""
     _hooks.install({name: functools.partial(hub.guard, hook) for name, hook in _HOOKS.items()})
+    created_tasks.follow(_note_created)
 
 
 @_users.last
 def uninstall() -> None:
     """Put everything back once the last user is gone."""
+    created_tasks.unfollow(_note_created)
     _hooks.uninstall()
     _patches.restore()
 
 
 def _patch_asyncio(module: ModuleType) -> None:
-    """Patch where asyncio tasks are made: one place for its own loops, functions for others."""
-    _patches.replace(module.BaseEventLoop, "create_task", _wrap_maker)
+    """Patch functions that make asyncio tasks, for loops other than asyncio's own and uvloop's."""
     _patches.replace(module, "create_task", _wrap_maker)
     _patches.replace(module, "ensure_future", _wrap_maker)
 
@@ -72,11 +74,16 @@ def _wrap_maker(original: Callable[..., Any]) -> Any:
         __tracebackhide__ = True
         made = original(*args, **kwargs)
         task = current_task.get()
-        if task is not None and hub.sinks and hasattr(made, "get_coro"):
-            hub.guard(_note, task, "asyncio task", made, _name_of(made), _ASYNCIO)
+        if task is not None and hub.sinks:
+            hub.guard(_note_created, task, made)
         return made
 
     return make
+
+
+def _note_created(task: ScheduledTask, made: Any) -> None:
+    if hasattr(made, "get_coro"):
+        _note(task, "asyncio task", made, _name_of(made), _ASYNCIO)
 
 
 def _name_of(made: Any) -> str:
