@@ -36,6 +36,7 @@ class Patch(NamedTuple):
         name: what a finding calls it.
         blocks: tells from the arguments whether this call may wait.
         direct: only calls from user code count: libraries use it where they know better.
+        timeout: it is a method with no other parameter than this one, called often by those.
     """
 
     owner: str
@@ -43,6 +44,7 @@ class Patch(NamedTuple):
     name: str
     blocks: Blocks
     direct: bool = False
+    timeout: bool = False
 
 
 def _always(*args: Any, **kwargs: Any) -> bool:
@@ -119,13 +121,17 @@ _CALLS: Final[dict[str, tuple[Patch, ...]]] = {
         Patch("Popen", "communicate", "subprocess.Popen.communicate", _is_running),
     ),
     "threading": (
-        Patch("Event", "wait", "threading.Event.wait", _waits_for_event, direct=True),
-        Patch("Thread", "join", "threading.Thread.join", _waits_for_thread, direct=True),
+        Patch("Event", "wait", "threading.Event.wait", _waits_for_event, direct=True, timeout=True),
+        Patch(
+            "Thread", "join", "threading.Thread.join", _waits_for_thread, direct=True, timeout=True
+        ),
     ),
     "queue": (Patch("Queue", "get", "queue.Queue.get", _waits_for_item, direct=True),),
     "concurrent.futures._base": (
-        Patch("Future", "result", "Future.result", _waits_for_future, direct=True),
-        Patch("Future", "exception", "Future.exception", _waits_for_future, direct=True),
+        Patch("Future", "result", "Future.result", _waits_for_future, direct=True, timeout=True),
+        Patch(
+            "Future", "exception", "Future.exception", _waits_for_future, direct=True, timeout=True
+        ),
     ),
     "sqlite3.dbapi2": (Patch("", "connect", "sqlite3.connect", _always),),
     "psycopg": (
@@ -138,6 +144,8 @@ _CALLS: Final[dict[str, tuple[Patch, ...]]] = {
 }
 """By module: what blocks in it."""
 
+_LOOPS: Final = "asyncio.selector_events"
+
 _hooks = ImportHooks()
 _patches = FunctionPatches()
 _users = Users()
@@ -147,7 +155,7 @@ _users = Users()
 def install() -> None:
     """Patch what is imported and what will be; each call needs one of `uninstall`."""
     _import_built_in()
-    _hooks.install(dict.fromkeys(_CALLS, _patch))
+    _hooks.install({**dict.fromkeys(_CALLS, _patch), _LOOPS: _patch_loops})
 
 
 @_users.last
@@ -175,6 +183,33 @@ def _patch_now(module: ModuleType) -> None:
         _patches.replace(owner, call.attribute, functools.partial(_wrap, call))
 
 
+def _patch_loops(module: ModuleType) -> None:
+    loop = module.BaseSelectorEventLoop
+    hub.guard(_patches.replace, loop, "_make_self_pipe", _wrap_make_self_pipe)
+
+
+def _wrap_make_self_pipe(original: Callable[..., Any]) -> Any:
+    """Leave out the socket that wakes a loop: it never blocks, and is read at every turn."""
+
+    @functools.wraps(original)
+    def _make_self_pipe(self: Any) -> None:
+        __tracebackhide__ = True
+        original(self)
+        kind: Any = type(self._ssock)
+        if kind.__mro__[1] is sys.modules["socket"].SocketType:
+            self._ssock.__class__ = _never_blocking(kind)
+
+    return _make_self_pipe
+
+
+@functools.cache
+def _never_blocking(kind: Any) -> type:
+    """Return a class of sockets with the C function that `socket.socket` inherits."""
+    recv = sys.modules["socket"].SocketType.recv
+    names = {"__slots__": (), "__module__": kind.__module__, "recv": recv}
+    return type(kind.__name__, (kind,), names)
+
+
 def _wrap(call: Patch, original: Callable[..., Any]) -> Any:
     name, blocks, direct = call.name, call.blocks, call.direct
 
@@ -186,7 +221,15 @@ def _wrap(call: Patch, original: Callable[..., Any]) -> Any:
             hub.guard(_note, task, name, direct, blocks, args, kwargs)
         return original(*args, **kwargs)
 
-    return blocking
+    @functools.wraps(original)
+    def waiting(self: Any, timeout: float | None = None) -> Any:
+        __tracebackhide__ = True
+        task = current_task.get()
+        if task is not None and hub.sinks:
+            hub.guard(_note, task, name, direct, blocks, (self, timeout), {})
+        return original(self, timeout)
+
+    return waiting if call.timeout else blocking
 
 
 def _note(

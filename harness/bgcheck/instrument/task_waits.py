@@ -70,19 +70,19 @@ def _note(call: str) -> None:
 
 def _wrap_sleep(original: Callable[..., Any]) -> Any:
     @functools.wraps(original)
-    async def observed(delay: float, *args: Any, **kwargs: Any) -> Any:
+    async def observed(delay: float, result: Any = None) -> Any:
         __tracebackhide__ = True
         if hub.sinks and delay > 0:
             hub.guard(_note, "asyncio.sleep")
-        return await original(delay, *args, **kwargs)
+        return await original(delay, result)
 
     @returns_coroutine
     @functools.wraps(original)
-    def sleep(delay: float, *args: Any, **kwargs: Any) -> Any:
+    def sleep(delay: float, result: Any = None) -> Any:
         __tracebackhide__ = True
         if current_task.get() is None:
-            return original(delay, *args, **kwargs)
-        return observed(delay, *args, **kwargs)
+            return original(delay, result)
+        return observed(delay, result)
 
     return sleep
 

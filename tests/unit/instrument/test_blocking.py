@@ -1,12 +1,13 @@
 """`bgcheck.instrument.blocking` and its like: all is put back, and nothing is seen in between."""
 
+import asyncio
 import importlib
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import permutations
 from types import ModuleType
 
@@ -125,3 +126,18 @@ def test_patches_that_go_first() -> None:
             time.sleep(5)
     assert clock.now == 5
     assert time.sleep is original
+
+
+def test_the_socket_that_wakes_a_loop_is_left_alone() -> None:
+    with installed("blocking"):
+        loop = asyncio.SelectorEventLoop()
+        kind = type(loop._ssock)  # type: ignore[attr-defined]
+        assert kind is not socket.socket
+        assert (kind.__name__, kind.__module__) == ("socket", "socket")
+        assert kind.recv is socket.socket.__mro__[1].recv  # type: ignore[attr-defined]
+        assert socket.socket.recv is not kind.recv
+        loop.call_soon_threadsafe(loop.stop)
+        loop.run_forever()
+        loop.close()
+    with closing(asyncio.SelectorEventLoop()) as loop:
+        assert type(loop._ssock) is socket.socket  # type: ignore[attr-defined]
