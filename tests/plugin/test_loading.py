@@ -86,7 +86,6 @@ WITNESS = """
         (starlette.background.BackgroundTask, "__init__"),
         (starlette.background.BackgroundTask, "__call__"),
         (starlette.background.BackgroundTasks, "__init__"),
-        (starlette.background.BackgroundTasks, "add_task"),
         (starlette.background.BackgroundTasks, "__call__"),
         (starlette.background, "run_in_threadpool"),
         (starlette.applications.Starlette, "__call__"),

@@ -82,6 +82,7 @@ class Engine:
         self.current: TestRun = self.outside
         self._runs: dict[int, TestRun] = {}
         self._watched: weakref.WeakKeyDictionary[FunctionType, bool] = weakref.WeakKeyDictionary()
+        self.plain_tasks: list[ScheduledTask] | None = None
         self.wake()
 
     def wake(self) -> None:
@@ -93,6 +94,10 @@ class Engine:
         }
         self.unwanted: frozenset[type] = _UNEVENTFUL.difference(self._handlers)
         self.takes_plain: bool = not any(map(self._plain_handlers.get, _OF_TASKS))
+        self.quiet: bool = self.unwanted >= _PROGRESS and not self._plain_handlers.get(
+            events.RequestFinished
+        )
+        self._put_plain_tasks()
 
     def watches(self, func: FunctionType) -> bool:
         """Whether a check wants to hear of every call of a function."""
@@ -104,6 +109,12 @@ class Engine:
     def restarted(self, recording: int) -> None:
         """A recording begins: it belongs to the current test."""
         self._runs[recording] = self.current
+        self._put_plain_tasks()
+
+    def _put_plain_tasks(self) -> None:
+        """Tell where plain tasks go without a call: that of the current test, unless it is over."""
+        known = self._runs.get(hub.recording_number) is self.current
+        self.plain_tasks = self.current.tasks if known and not self.current.over else None
 
     def __call__(self, event: events.Event) -> None:
         """Take an event from the instrumentation."""
@@ -181,7 +192,7 @@ class Engine:
                     _handle(handlers[events.TaskSettled], event, run)
             else:
                 waiting.append(task)
-        run.tasks = waiting
+        run.tasks[:] = waiting
 
     def finish_test(self, test_error: BaseException | None = None) -> None:
         """The current test is over, with its fixtures."""
@@ -192,6 +203,7 @@ class Engine:
         self._dispatch(events.TestFinished(run.test), run)
         run.over = True
         self.current = self.outside
+        self.plain_tasks = None
 
     def finish_session(self) -> None:
         """The last test is over, and nothing will finish any more."""
@@ -240,12 +252,13 @@ def _note_happening(event: events.Event, task: ScheduledTask | None) -> None:
             each.plain = False
 
 
-_UNEVENTFUL: frozenset[type] = frozenset(
-    {
-        *(events.RequestStarted, events.ResponseStarted, events.ResponseCompleted),
-        events.TaskStarted,
-    }
+_PROGRESS: frozenset[type] = frozenset(
+    {events.RequestStarted, events.ResponseStarted, events.ResponseCompleted}
 )
+"""Events of the progress of a request."""
+
+
+_UNEVENTFUL: frozenset[type] = _PROGRESS | {events.TaskStarted}
 """Events that only checks are interested in."""
 
 

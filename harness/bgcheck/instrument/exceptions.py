@@ -42,29 +42,37 @@ class Listening:
     """
 
     def __init__(self) -> None:
+        self.running: int = 0
+        self.kept: bool = False
         self.call: Callable[[Any], object] = _nobody
-        """Has the interpreter call a function from now on, or nobody."""
-        self._running = 0
-        self._kept = False
+        self.callback: Callable[..., None] = self.take
+
+    def take(self, code: CodeType, offset: int, error: BaseException) -> None:
+        """Take an event of the interpreter. It comes for every handler of every thread."""
+        if type(error) is StopIteration:  # most are, and a subclass below is as well
+            return
+        task = current_task.get()
+        if task is not None and not isinstance(error, _CONTROL_FLOW):
+            hub.guard(_look, task, code, offset, error)
 
     def begin(self) -> None:
-        """A task begins to run. No other thread comes in between the steps of this."""
-        self._running += 1
-        if self._running == 1 and not self._kept:
-            self.call(_handled)
+        """A task begins to run."""
+        self.running += 1
+        if self.running == 1 and not self.kept:
+            self.call(self.callback)
 
     def end(self, *, plain: bool) -> None:
         """A task is over; a plain one has started nothing."""
-        self._running -= 1
-        self._kept |= not plain
-        if self._running == 0 and not self._kept:
+        self.running -= 1
+        self.kept |= not plain
+        if self.running == 0 and not self.kept:
             self.call(None)
 
     def restart(self) -> None:
         """A recording begins."""
-        if self._kept:
-            self._kept = False
-            if self._running == 0:
+        if self.kept:
+            self.kept = False
+            if self.running == 0:
                 self.call(None)
 
 
@@ -130,15 +138,6 @@ def _wrap_run(original: Callable[..., Any]) -> Any:
             _listening.end(plain=False)
 
     return run
-
-
-def _handled(code: CodeType, offset: int, error: BaseException) -> None:
-    """Take an event of the interpreter. It comes for every handler of every thread."""
-    if type(error) is StopIteration:  # most are, and a subclass below is as well
-        return
-    task = current_task.get()
-    if task is not None and not isinstance(error, _CONTROL_FLOW):
-        hub.guard(_look, task, code, offset, error)
 
 
 def _look(task: ScheduledTask, code: CodeType, offset: int, error: BaseException) -> None:

@@ -34,7 +34,15 @@ class Policy(Protocol):
 
 
 class PlainSink(Protocol):
-    """A sink that can do without the events of plain tasks, and has `takes_plain = True`."""
+    """A sink that can do without the events of plain tasks, and has `takes_plain = True`.
+
+    Attributes:
+        plain_tasks: where the plain tasks of the current recording are put at once, if at all.
+        quiet: it has no use for the progress of requests.
+    """
+
+    plain_tasks: list[ScheduledTask] | None
+    quiet: bool
 
     def take_plain(self, task: ScheduledTask) -> None:
         """A plain task was scheduled."""
@@ -56,6 +64,7 @@ class Hub:
         watched: a sink watches the session.
         unwanted: classes of events that no sink has a use for: none of them need be made.
         plain_sink: the only sink, if it has no use for events of plain tasks.
+        quiet: this sink has no use for events of the progress of requests either.
     """
 
     def __init__(self) -> None:
@@ -66,6 +75,7 @@ class Hub:
         self.policy: Policy | None = None
         self.unwanted: frozenset[type] = frozenset()
         self.plain_sink: PlainSink | None = None
+        self.quiet: bool = False
         self.errors: list[BaseException] = []
         self.recording_number: int = 0
         self.request_numbers: Iterator[int] = itertools.count(1)
@@ -92,6 +102,7 @@ class Hub:
         self.unwanted = nothing.union(*unwanted[:1]).intersection(*unwanted)
         alone: Any = self.sinks[0] if len(self.sinks) == 1 else None
         self.plain_sink = alone if getattr(alone, "takes_plain", False) else None
+        self.quiet = self.plain_sink is not None and self.plain_sink.quiet
 
     def watches(self, func: FunctionType) -> bool:
         """Whether a sink that watches the session wants to hear of every call of a function."""

@@ -10,18 +10,23 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
+import weakref
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from bgcheck.instrument import tasks
 from bgcheck.instrument.hub import current_request, current_task, hub
-from bgcheck.instrument.site import site_of_frame
+from bgcheck.instrument.site import group_of, site_of_frame
+from bgcheck.recorder.contents import CONSTANT
 from bgcheck.recorder.plan import Plan
-from bgcheck.recorder.record import ScheduledTask
+from bgcheck.recorder.record import SOME_GROUP, ScheduledTask
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import FrameType
+    from types import CodeType, FrameType
+
+    from bgcheck.instrument.exceptions import Listening
+    from bgcheck.instrument.steps import FirstSteps
 
     Run = Callable[[Any], Awaitable[None]]
 
@@ -40,82 +45,128 @@ class Plans:
         self.of = hub.plain_sink
 
 
+class Adders:
+    """The code between a task object and the line of user code that adds it to a group.
+
+    Attributes:
+        add_task: that of the framework's group.
+        relay: that of a group of the framework which calls up to it, if there is one.
+        foreign: there are groups of user code, which may override the rest.
+    """
+
+    add_task: CodeType | None = None
+    relay: CodeType | None = None
+    foreign: bool = False
+
+    def forget(self) -> None:
+        """The framework is not patched any more."""
+        self.add_task = self.relay = None
+        self.foreign = False
+
+
 class Around:
     """What instruments do around the run of a task, where one is installed.
 
     Attributes:
-        first_step: drives a coroutine to its first `await`; returns what awaits the rest of it, or
-            None where there is none.
+        steps: measures how long the first step of a coroutine takes.
         filter: stands in front of the filters of warnings.
         take_out: removes it again.
-        listening: is told when a task begins and ends to run.
+        listening: has the interpreter tell of exceptions.
     """
 
-    first_step: Callable[[ScheduledTask, Any], Awaitable[None] | None] | None = None
+    steps: FirstSteps | None = None
     filter: Any = None
     take_out: Callable[[Any], None] | None = None
     listening: Listening | None = None
 
 
-class Listening(Protocol):
-    """Listens while tasks run."""
-
-    def begin(self) -> None:
-        """A task begins to run."""
-
-    def end(self, *, plain: bool) -> None:
-        """A task is over."""
-
-    def restart(self) -> None:
-        """A recording begins."""
+plans: Final[Plans] = Plans()
+adders: Final[Adders] = Adders()
+around: Final[Around] = Around()
 
 
-plans: Final = Plans()
-around: Final = Around()
-
-
-def schedule(live: Any) -> bool:
+def schedule(live: Any) -> bool:  # noqa: C901 - each part would cost a call
     """Record a task that a group adds, if it may go the short way.
 
     Args:
-        live: a task object of the framework's own class.
+        live: a task object of the framework's own class, whose `__init__` has called this.
     """
-    now, sink = tasks.adding.now, hub.plain_sink
-    if now is None or sink is None or sink is not plans.of:
+    sink, request = hub.plain_sink, current_request.get()
+    if sink is None or sink is not plans.of or request is None:
         return False
-    group, place = now
-    plan = plans.known.get(place)
-    if plan is None or live.func is not plan.func or not plan.fits(live.args, live.kwargs):
+    caller = sys._getframe(3)  # noqa: SLF001 - nothing is as cheap
+    if caller.f_code is adders.relay:
+        caller = sys._getframe(4)  # noqa: SLF001
+    elif sys._getframe(2).f_code is not adders.add_task:  # noqa: SLF001
         return False
-    if type(live) is not plan.kind or type(group) is not plan.group_kind:
+    plan = plans.known.get((id(caller.f_code), caller.f_lasti))
+    if plan is None or request.eventful or request.finished or current_task.get() is not None:
         return False
-    request = current_request.get()
-    if request is None or request.eventful or request.finished or current_task.get() is not None:
+    func, args, kwargs = live.func, live.args, live.kwargs
+    if func is not plan.func or func.__defaults__ is not plan.defaults:
+        return False
+    if len(args) != plan.count or type(live) is not plan.kind:
+        return False
+    for value in args:
+        if type(value) not in CONSTANT:
+            return False
+    if (kwargs or plan.names) and not plan.fits_by_name(kwargs):
         return False
     for earlier in request.tasks:
         if earlier.name == plan.name:
             return False
-    task = ScheduledTask.planned(plan, live, request, next(hub.task_numbers))
-    task.group = id(group)
+    if adders.foreign and not _is_in(plan):
+        return False
+    task = ScheduledTask.__new__(ScheduledTask)
+    # What is read often is set here too: a default of the class takes longer to find.
+    task.runs = 0
+    task.ended_at = task.unstarted = None
+    task.plain = True
+    task._live = weakref.ref(live)  # noqa: SLF001
+    task._constants = (args, kwargs)  # noqa: SLF001
+    task.name = plan.name
+    task.shape = plan.shape
+    task.site = plan.site
+    task.kinds = plan.kinds
+    task.group = SOME_GROUP
+    task.request = request
+    task.number = next(hub.task_numbers)
+    task.recording = request.recording
     tasks.plain_records[id(live)] = task
     request.tasks.append(task)
-    sink.take_plain(task)
+    waiting = sink.plain_tasks
+    if waiting is not None and task.recording == hub.recording_number:
+        waiting.append(task)
+    else:
+        sink.take_plain(task)
     return True
 
 
+def _is_in(plan: Plan) -> bool:
+    """Whether a task is added to a group of the class that a plan is about."""
+    return type(group_of(sys._getframe(3))) is plan.group_kind  # noqa: SLF001 - as above
+
+
 def learn(live: Any, task: ScheduledTask) -> None:
-    """Run a plain task the short way, and let those of the same instruction go it from now on."""
+    """Run a plain task the short way, and let those of the same instruction go it from now on.
+
+    Args:
+        live: the task object.
+        task: its record.
+    """
     if hub.plain_sink is not plans.of:
         plans.reset()
     tasks.plain_records[id(live)] = task
-    now = tasks.adding.now
-    if now is None:
+    if task.group is None:
         return
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - nothing is as cheap
-    while frame is not None and (id(frame.f_code), frame.f_lasti) != now[1]:
+    while frame is not None and frame.f_code is not adders.add_task:
         frame = frame.f_back
-    if frame is not None and task.site == site_of_frame(frame):
-        plans.known[now[1]] = Plan(task, live, frame.f_code)
+    caller = frame.f_back if frame is not None else None
+    if caller is not None and caller.f_code is adders.relay:
+        caller = caller.f_back
+    if caller is not None and task.site == site_of_frame(caller):
+        plans.known[id(caller.f_code), caller.f_lasti] = Plan(task, live, caller.f_code)
 
 
 def restart() -> None:
@@ -125,17 +176,7 @@ def restart() -> None:
         around.listening.restart()
 
 
-def reached(live: Any) -> ScheduledTask | None:
-    """Return the record of a task whose turn has come, if it may go the short way."""
-    task = tasks.plain_records.get(id(live))
-    if task is None or not task.plain or task.runs or task.request is not current_request.get():
-        return None
-    return task if task._live() is live else None  # noqa: SLF001 - saves a call
-
-
-async def run(  # noqa: C901 - each part of its own would cost every task a call
-    task: ScheduledTask, call: Run, live: Any, ordinary: Run
-) -> None:
+async def run(task: ScheduledTask, call: Run, live: Any, ordinary: Run) -> None:  # noqa: C901
     """Run a plain task; what happens with it meanwhile makes it an ordinary one.
 
     Args:
@@ -149,23 +190,25 @@ async def run(  # noqa: C901 - each part of its own would cost every task a call
         await ordinary(live)
         return
     token = current_task.set(task)
-    filters: Any = warnings.filters
-    entry, listening = around.filter, around.listening
+    entry, listening, steps = around.filter, around.listening, around.steps
     if listening is not None:
-        listening.begin()
+        listening.running += 1
+        if listening.running == 1 and not listening.kept:
+            listening.call(listening.callback)
+    filters: Any = warnings.filters
     if entry is not None:
         filters.insert(0, entry)
     try:
         task.runs = 1
         task._outcome = "running"  # noqa: SLF001 - as below
         task.thread = "loop"
-        task.thread_name = tasks.adding.thread.name
-        task.loop_thread = threading.get_ident()
-        task.started_at = perf_counter()
-        if around.first_step is None or task.shape[0] != "async-task":
+        task.thread_name = threading.current_thread().name
+        task.loop_thread = thread = threading.get_ident()
+        task.started_at = now = perf_counter()
+        if steps is None or task.shape[0] != "async-task":
             await call(live)
         else:
-            rest = around.first_step(task, call(live))
+            rest = steps.first(task, call(live), thread, now)
             if rest is not None:
                 await rest
     except BaseException as error:
@@ -179,11 +222,14 @@ async def run(  # noqa: C901 - each part of its own would cost every task a call
             hub.guard(tasks.finish, task, None)
     finally:
         if listening is not None:
-            listening.end(plain=task.plain)
+            listening.running -= 1
+            listening.kept |= not task.plain
+            if listening.running == 0 and not listening.kept:
+                listening.call(None)
         if entry is not None:
-            now: Any = warnings.filters
-            if filters is now and now and now[0] is entry:
-                del now[0]
+            last: Any = warnings.filters
+            if filters is last and last and last[0] is entry:
+                del last[0]
             elif around.take_out is not None:
                 around.take_out(filters)
         try:

@@ -66,7 +66,7 @@ def sent(key: Key, func: Any, args: Any, kwargs: Any) -> ScheduledTask | None:
     task = ScheduledTask(
         live,
         params=hub.guard(take_params, call.func, call.args, call.kwargs),
-        site=hub.guard(schedule_site, live, None),
+        site=(hub.guard(schedule_site, live) or (None,))[0],
         request=current_request.get(),
         number=next(hub.task_numbers),
         recording=hub.recording_number,

@@ -37,27 +37,28 @@ _schedulers: dict[int, CodeType] = {}
 """Code that has scheduled a task before, by id: looking closely is what costs most of a record."""
 _sites: dict[tuple[int, int], Site] = {}
 """The place of each instruction that has scheduled a task before, by id of its code and offset."""
-_add_task: set[CodeType] = set()
+_groups: set[type] = set()
+"""The class of a group of tasks, to which `add_task` belongs."""
 _known_codes: weakref.WeakKeyDictionary[type, tuple[list[Any], frozenset[int]]] = (
     weakref.WeakKeyDictionary()
 )
 
 
-def schedule_site(task: object, group: object) -> Site | None:
-    """Return the innermost frame of user code, or None where only machinery is on the stack.
+def schedule_site(task: object) -> tuple[Site | None, Any]:
+    """Return the innermost frame of user code, and the group to which the task is being added.
 
+    The site is None where only machinery is on the stack, the group where nothing adds the task.
     A subclass that calls up from its own `__init__` or `add_task` is not the site: its caller is.
     So is the caller of a spy or decorator that somebody put in the place of these methods.
     """
-    if group is not None:
-        known = _known_site()
-        if known is not None:
-            return known
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - no public function is as cheap
+    group: Any = None
     while frame is not None:
         code = frame.f_code
         if _schedulers.get(id(code)) is code:
             break
+        if group is None and code.co_name == "add_task":
+            group = group_of(frame)
         name = frame.f_globals.get("__name__")
         machinery = _is_machinery[name] if name in _is_machinery else _look_at_module(name)
         if not machinery and not _is_behind_method(frame, task, group):
@@ -65,44 +66,33 @@ def schedule_site(task: object, group: object) -> Site | None:
                 _schedulers[id(code)] = code
             break
         frame = frame.f_back
-    if frame is None:
-        return None
-    return site_of_frame(frame)
+    return (None if frame is None else site_of_frame(frame)), group
 
 
-def note_add_task(wrapper: Any) -> None:
-    """Tell what stands in front of `add_task`: what calls that is the site, as a rule."""
-    _add_task.add(wrapper.__code__)
+def note_groups(*kinds: type) -> None:
+    """Tell the class of groups: what is called `add_task` of one adds to it."""
+    _groups.clear()
+    _groups.update(kinds)
 
 
-_DIRECT: Final = 5
-"""Frames from `add_task`, by `__init__` of a task, to where its site is asked for."""
-
-
-def _known_site() -> Site | None:
-    """Return the site if `add_task` was called directly by code that has done so before."""
-    try:
-        frame = sys._getframe(_DIRECT)  # noqa: SLF001 - as above
-    except ValueError:
-        return None
-    while frame.f_code in _add_task:
-        caller = frame.f_back
-        if caller is None:
-            return None
-        site = _sites.get((id(caller.f_code), caller.f_lasti))
-        if site is not None or caller.f_back is None:
-            return site
-        frame = caller.f_back  # the caller may be the `add_task` of a subclass
-    return None
+def group_of(frame: FrameType) -> Any:
+    """Return the group whose `add_task` a frame is, or None."""
+    code = frame.f_code
+    owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    return owner if isinstance(owner, tuple(_groups)) else None
 
 
 def site_of_frame(frame: FrameType) -> Site:
     """Return the place in user code where a frame stands."""
     code = frame.f_code
-    function = getattr(code, "co_qualname", code.co_name).rpartition("<locals>.")[2]
-    site = Site(code.co_filename, frame.f_lineno, function)
-    if id(code) in _schedulers:
-        _sites[id(code), frame.f_lasti] = site
+    key = id(code), frame.f_lasti
+    kept = _schedulers.get(id(code)) is code
+    site = _sites.get(key) if kept else None
+    if site is None:
+        function = getattr(code, "co_qualname", code.co_name).rpartition("<locals>.")[2]
+        site = Site(code.co_filename, frame.f_lineno, function)
+        if kept:
+            _sites[key] = site
     return site
 
 

@@ -9,7 +9,6 @@ group alone would miss injected tasks.
 from __future__ import annotations
 
 import functools
-import sys
 import weakref
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, ClassVar
@@ -21,6 +20,8 @@ from bgcheck.instrument.patches import Patches, returns_coroutine
 patches: Patches = Patches()
 _roots: list[type] = []
 _classes: weakref.WeakSet[type] = weakref.WeakSet()
+_own: set[type] = set()
+"""The groups of the framework itself, which call each of their tasks."""
 
 
 class _Followed:
@@ -39,12 +40,14 @@ def patch_background(module: ModuleType) -> None:
     patches.wrap(task, "__init__", _wrap_task_init)
     patches.wrap(task, "__call__", _wrap_task_call)
     patches.wrap(group, "__init__", _wrap_group_init)
-    patches.wrap(group, "add_task", _wrap_add_task)
     patches.wrap(group, "__call__", _wrap_group_call)
     patches.wrap(module, "run_in_threadpool", _wrap_run_in_threadpool)
     patches.cover(task, "__init_subclass__", functools.partial(_tell_of_subclasses, task))
     _roots.append(task)
     _classes.update((task, group))
+    _own.add(group)
+    site.note_groups(group)
+    plain_tasks.adders.add_task = group.add_task.__code__
     follow_subclasses()
 
 
@@ -90,6 +93,9 @@ def restore() -> None:
     patches.restore()
     _roots.clear()
     _classes.clear()
+    _own.clear()
+    site.note_groups()
+    plain_tasks.adders.forget()
 
 
 def follow_subclasses() -> None:
@@ -131,12 +137,23 @@ def _follow_class(kind: type) -> None:
 
 def _patch_class(kind: type) -> None:
     is_group = hasattr(kind, "add_task")
+    if is_group:
+        _note_group(kind)
     _wrap_own(kind, "__init__", _wrap_group_init if is_group else _wrap_own_init)
-    _wrap_own(kind, "add_task", _wrap_add_task)
     wrap_call = _wrap_group_call if is_group else _wrap_task_call
     _wrap_own(kind, "__call__", wrap_call)
     if not issubclass(_definer(kind, "__call__"), tuple(_roots)):  # a mixin has it
         patches.cover(kind, "__call__", wrap_call)
+
+
+def _note_group(kind: type) -> None:
+    """Note whether a group is one of FastAPI, whose `add_task` calls up, or of user code."""
+    if kind.__module__ == "fastapi.background":
+        _own.add(kind)
+        add_task = vars(kind).get("add_task")
+        plain_tasks.adders.relay = getattr(add_task, "__code__", None)
+    else:
+        plain_tasks.adders.foreign = True
 
 
 def _wrap_own(kind: type, name: str, wrap: Any) -> None:
@@ -192,33 +209,16 @@ def _wrap_group_init(original: Any) -> Any:
         original(self, *args, **kwargs)
         if hub.sinks:
             try:
-                if id(type(self)) not in _followed.kinds:
+                if type(self) not in _own and id(type(self)) not in _followed.kinds:
                     _follow_class(type(self))
                     _followed.kinds.add(id(type(self)))
-                tasks.remember_group(self)
+                request = current_request.get()
+                if request is not None:
+                    tasks.remember_group(self, request)
             except Exception as error:  # any bug of bgcheck
                 hub.note(error)
 
     return __init__
-
-
-def _wrap_add_task(original: Any) -> Any:
-    @functools.wraps(original)
-    def add_task(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        adding = tasks.adding
-        outer = adding.now
-        if (outer is not None and outer[0] is self) or not hub.sinks:  # a subclass calls up
-            return original(self, *args, **kwargs)
-        frame = sys._getframe(1)  # noqa: SLF001 - no public function is as cheap
-        adding.now = (self, (id(frame.f_code), frame.f_lasti))
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            adding.now = outer
-
-    site.note_add_task(add_task)
-    return add_task
 
 
 def _wrap_task_call(original: Any) -> Any:
@@ -235,12 +235,16 @@ def _wrap_task_call(original: Any) -> Any:
     @functools.wraps(original)
     def __call__(self: Any) -> Any:
         __tracebackhide__ = True
-        if not hub.sinks:
-            return original(self)
-        task = plain_tasks.reached(self) if hub.plain_sink is not None else None
-        if task is None:
-            return ordinary(self)
-        return plain_tasks.run(task, original, self, ordinary)
+        if hub.plain_sink is None:
+            return ordinary(self) if hub.sinks else original(self)
+        task = tasks.plain_records.get(id(self))
+        if (
+            (task is not None and task.plain and not task.runs)
+            and task.request is current_request.get()
+            and task._live() is self  # noqa: SLF001 - saves a call
+        ):
+            return plain_tasks.run(task, original, self, ordinary)
+        return ordinary(self)
 
     return __call__
 
@@ -264,7 +268,15 @@ def _wrap_group_call(original: Any) -> Any:
     @functools.wraps(original)
     def __call__(self: Any) -> Any:
         __tracebackhide__ = True
-        return observed(self) if hub.sinks else original(self)
+        request = current_request.get()
+        if request is None or hub.plain_sink is None or type(self) not in _own:
+            return observed(self) if hub.sinks else original(self)
+        for live in self.tasks:
+            task = tasks.plain_records.get(id(live))
+            if task is None or not task.plain or task.request is not request:
+                return observed(self)
+        request.called += (self,)  # which of its tasks are skipped is asked at the end, if at all
+        return original(self)
 
     return __call__
 
@@ -298,7 +310,9 @@ def _wrap_app(original: Any) -> Any:
         token = current_request.set(request)
         failure: BaseException | None = None
         try:
-            await original(self, scope, receive, requests.observed(send, request))
+            sender = requests.Sender(send, request)
+            sends = sender.pass_on if hub.quiet else sender.observe
+            await original(self, scope, receive, sends)
         except BaseException as error:
             failure = error
             raise
@@ -312,10 +326,11 @@ def _wrap_app(original: Any) -> Any:
     @functools.wraps(original)
     def __call__(self: Any, scope: Any, receive: Any, send: Any) -> Any:
         __tracebackhide__ = True
-        request = current_request.get()
-        if (request is not None and request.scope is scope) or not hub.sinks:
-            return original(self, scope, receive, send)
-        return observed(self, scope, receive, send)
+        if hub.sinks:
+            request = current_request.get()
+            if request is None or request.scope is not scope:
+                return observed(self, scope, receive, send)
+        return original(self, scope, receive, send)
 
     return __call__
 

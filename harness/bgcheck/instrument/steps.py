@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import threading
 from collections.abc import Generator
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any, Final
@@ -34,15 +33,6 @@ TRACED: Final = 5
 EXACT: Final = 0.001
 """Seconds by which a first step may be measured too short: asking for CPU time is slow."""
 
-
-class _Sample(threading.local):
-    """When a thread was last asked for its CPU time, on the wall, and what it was."""
-
-    wall: float = -1.0
-    processor: float = 0.0
-
-
-_local = _Sample()
 _patches = Patches()
 _users = Users()
 
@@ -51,7 +41,7 @@ _users = Users()
 def install() -> None:
     """Measure tasks from now on; each call needs one of `uninstall`."""
     _patches.wrap(tasks, "run", _wrap_run)
-    plain_tasks.around.first_step = _first_step
+    plain_tasks.around.steps = FirstSteps()
     watch()
 
 
@@ -59,7 +49,7 @@ def install() -> None:
 def uninstall() -> None:
     """Measure no more once the last user is gone."""
     _patches.restore()
-    plain_tasks.around.first_step = None
+    plain_tasks.around.steps = None
     unwatch()
 
 
@@ -83,28 +73,37 @@ async def _measured(task: ScheduledTask, call: Callable[[Any], Any], live: Any) 
         await awaitable
 
 
-def _first_step(task: ScheduledTask, coroutine: Any, clock: Any = perf_counter) -> Any:
-    """Drive a coroutine to where it first gives way; return what awaits the rest of it, or None.
+class FirstSteps:
+    """Measures the first step of a plain task: most come to their end in it.
 
-    Most come to their end at once. CPU time costs a call of the system; where little time has gone
-    by on the wall it is not asked for again.
+    CPU time costs a call of the system; where little time has gone by on the wall since the last
+    one it is not asked for again.
+
+    Attributes:
+        sample: a thread, when it was last asked for its CPU time, on the wall, and what it was.
     """
-    __tracebackhide__ = True
-    if not hasattr(coroutine, "send"):
-        return coroutine
-    started, local = clock(), _local
-    if started - local.wall > EXACT:
-        local.wall, local.processor = started, thread_time()
-    began, collected = local.processor + (started - local.wall), collections.seconds
-    try:
-        yielded = coroutine.send(None)
-    except StopIteration:
-        return None
-    finally:
-        if clock() - started > LONG:
-            seconds = thread_time() - began - (collections.seconds - collected)
-            hub.guard(_note, task, coroutine, seconds, None)
-    return _Steps(task, coroutine, (yielded,))
+
+    sample: tuple[int, float, float] = (0, 0.0, 0.0)
+
+    def first(self, task: ScheduledTask, coroutine: Any, thread: int, now: float) -> Any:
+        """Drive a coroutine to where it first gives way; return what awaits the rest, or None."""
+        __tracebackhide__ = True
+        if not hasattr(coroutine, "send"):
+            return coroutine
+        sample = self.sample
+        if sample[0] != thread or now - sample[1] > EXACT:
+            self.sample = sample = (thread, now, thread_time())
+        collected = collections.seconds
+        try:
+            yielded = coroutine.send(None)
+        except StopIteration:
+            return None
+        finally:
+            if perf_counter() - now > LONG:
+                began = sample[2] + (now - sample[1])
+                seconds = thread_time() - began - (collections.seconds - collected)
+                hub.guard(_note, task, coroutine, seconds, None)
+        return _Steps(task, coroutine, (yielded,))
 
 
 class _Steps:

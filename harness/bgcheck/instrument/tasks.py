@@ -21,7 +21,7 @@ from bgcheck.recorder.failure import failure_of
 from bgcheck.recorder.identity import IdentityMap
 from bgcheck.recorder.params import Params, take_params
 from bgcheck.recorder.plain import is_plain_call
-from bgcheck.recorder.record import Outcome, ScheduledTask, Site
+from bgcheck.recorder.record import SOME_GROUP, Outcome, ScheduledTask, Site
 from bgcheck.recorder.state import capture_call
 
 if TYPE_CHECKING:
@@ -40,27 +40,6 @@ plain_records: dict[int, ScheduledTask] = {}
 _group_requests: IdentityMap[RequestInfo] = IdentityMap()
 plain_groups: dict[int, tuple[weakref.ref[Any], RequestInfo]] = {}
 """The requests of groups by their id, while only the checks watch; the group may be gone."""
-
-
-class _Adding(threading.local):
-    """What `add_task` is on the stack of this thread, and the thread itself.
-
-    Attributes:
-        now: the group, and the instruction that has called it: the id of its code, and its offset.
-    """
-
-    now: tuple[Any, tuple[int, int]] | None = None
-
-    def __init__(self) -> None:
-        self.thread: threading.Thread = threading.current_thread()
-
-    @property
-    def group(self) -> Any:
-        """The group to which a task is added."""
-        return self.now[0] if self.now is not None else None
-
-
-adding: _Adding = _Adding()
 
 
 def find(live: object) -> ScheduledTask | None:
@@ -88,20 +67,21 @@ def schedule(
         return known
     made = None if made_by is None or hasattr(live, "func") else Call(made_by, args, kwargs)
     try:
-        site = schedule_site(live, adding.group)
+        site, group = schedule_site(live)
     except Exception as error:  # any bug of bgcheck
         hub.note(error)
-        site = None
-    return _record(live, site, made)
+        site = group = None
+    return _record(live, site, made, group)
 
 
 def _call_of(live: Any) -> Call | None:
     return Call(live.func, live.args, live.kwargs) if hasattr(live, "func") else None
 
 
-def _record(live: Any, site: Site | None, made: Call | None = None) -> ScheduledTask:
+def _record(
+    live: Any, site: Site | None, made: Call | None = None, group: Any = None
+) -> ScheduledTask:
     """Make a record; `made` is the call that counts where the object has no `func`."""
-    group = adding.group
     request = current_request.get()
     if request is None and group is not None:
         request = _request_of_group(group)
@@ -171,11 +151,8 @@ def forget_plain() -> None:
         del plain_groups[number]
 
 
-def remember_group(group: object) -> None:
+def remember_group(group: object, request: RequestInfo) -> None:
     """Note which request a group was made for; a thread without its context adds to it later."""
-    request = current_request.get()
-    if request is None:
-        return
     if hub.plain_sink is not None:
         plain_groups[id(group)] = (weakref.ref(group), request)
     else:
@@ -287,7 +264,7 @@ def start(task: ScheduledTask) -> None:
     task.runs += 1
     task.outcome = "running"
     task.thread = "loop"
-    task.thread_name = adding.thread.name
+    task.thread_name = threading.current_thread().name
     task.loop_thread = threading.get_ident()
     task.started_at = perf_counter()
     task.ended_at = None
@@ -406,6 +383,7 @@ def finish_request(request: RequestInfo) -> None:
             break
     else:
         return
+    _find_groups(request)
     stopped = {task.group for task in request.tasks if task.outcome in ("failed", "cancelled")} - {
         None
     }
@@ -421,6 +399,15 @@ def finish_request(request: RequestInfo) -> None:
             settle(task, "cancelled", "the request was cancelled before its turn")
         else:
             settle(task, "lost", _loss(request))
+
+
+def _find_groups(request: RequestInfo) -> None:
+    """Find out to which of the groups that were called the plain tasks were added."""
+    for task in request.tasks:
+        if task.group == SOME_GROUP:
+            for group in request.called:
+                if any(map(task.is_of, group.tasks)):
+                    task.group = id(group)
 
 
 def _is_taken_over(task: ScheduledTask) -> bool:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from bgcheck.recorder.contents import CONSTANT
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Mapping
     from types import CodeType, FunctionType
 
-    from bgcheck.recorder.record import ScheduledTask
+    from bgcheck.recorder.record import ScheduledTask, Site
 
 
 class Plan:
@@ -29,26 +30,18 @@ class Plan:
 
     def __init__(self, task: ScheduledTask, live: Any, code: CodeType) -> None:
         func: FunctionType = live.func
-        self.name = task.name
-        self.shape = task.shape
-        self.site = task.site
-        self.kinds = task.kinds
-        self.kind = type(live)
-        self.group_kind = task.kinds[-1]()
-        self.scheduler = code
-        self.func = func
-        self.defaults = func.__defaults__
+        self.name: str = task.name
+        self.shape: tuple[str, ...] = task.shape
+        self.site: Site | None = task.site
+        self.kinds: tuple[weakref.ref[type[Any]], ...] = task.kinds
+        self.kind: Any = type(live)
+        self.group_kind: type | None = task.kinds[-1]()
+        self.scheduler: CodeType = code
+        self.func: FunctionType = func
+        self.defaults: tuple[Any, ...] | None = func.__defaults__
         self.count: int = len(live.args)
         self.names: tuple[str, ...] = tuple(live.kwargs)
 
-    def fits(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-        """Whether other arguments are as many constants by the same names."""
-        if len(args) != self.count or self.func.__defaults__ is not self.defaults:
-            return False
-        for value in args:
-            if type(value) not in CONSTANT:
-                return False
-        return not (kwargs or self.names) or self._fits_by_name(kwargs)
-
-    def _fits_by_name(self, kwargs: Mapping[str, Any]) -> bool:
+    def fits_by_name(self, kwargs: Mapping[str, Any]) -> bool:
+        """Whether other arguments by name have the same names, and are constants."""
         return tuple(kwargs) == self.names and CONSTANT.issuperset(map(type, kwargs.values()))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from bgcheck.recorder.failure import Failure
     from bgcheck.recorder.params import Params
-    from bgcheck.recorder.plan import Plan
     from bgcheck.recorder.request import RequestInfo
     from bgcheck.recorder.state import CallState
 
@@ -27,6 +26,10 @@ Outcome = Literal[
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 UNFINISHED: frozenset[Outcome] = frozenset({"pending", "held", "running"})
+
+
+SOME_GROUP: Final = 0
+"""Stands for the id of a group, while nothing has asked which one it is."""
 
 
 class TaskObject(Protocol):
@@ -110,34 +113,6 @@ class ScheduledTask:
         self.request: RequestInfo | None = request
         self.number: int = number
         self.recording: int = recording
-
-    @classmethod
-    def planned(
-        cls, plan: Plan, live: TaskObject, request: RequestInfo, number: int
-    ) -> ScheduledTask:
-        """Make the record of another plain task that an instruction has scheduled.
-
-        Args:
-            plan: what is known of them.
-            live: the task object.
-            request: the request, whose recording it belongs to.
-            number: its number in the recording.
-        """
-        task = cls.__new__(cls)
-        # What is read often is set here too: a default of the class takes longer to find.
-        task.runs = 0
-        task.ended_at = task.unstarted = None
-        task._live = weakref.ref(live)  # noqa: SLF001 - its own
-        task._constants = (live.args, live.kwargs)  # noqa: SLF001
-        task.plain = True
-        task.name = plan.name
-        task.shape = plan.shape
-        task.site = plan.site
-        task.kinds = plan.kinds
-        task.request = request
-        task.number = number
-        task.recording = request.recording
-        return task
 
     @property
     def call(self) -> CallState | None:

@@ -33,24 +33,18 @@ class RequestInfo:
         'POST /items/42, 2nd request'
     """
 
-    __slots__ = (
-        "__weakref__",
-        "around",
-        "error",
-        "error_delivered",
-        "eventful",
-        "failure",
-        "finished",
-        "method",
-        "number",
-        "path",
-        "recording",
-        "response_complete",
-        "response_status",
-        "root_path",
-        "scope",
-        "tasks",
-    )
+    # What most requests never set costs a request nothing as a default of the class.
+    response_status: int | None = None
+    response_complete: bool = False
+    finished: bool = False
+    eventful: bool = False
+    """Something has happened in it that an instrument tells of."""
+    error: BaseException | None = None
+    failure: Failure | None = None
+    error_delivered: bool = False
+    around: Around | None = None
+    called: tuple[Any, ...] = ()
+    """The groups that were called in it while only the checks watch, until it is over."""
 
     def __init__(
         self,
@@ -69,16 +63,7 @@ class RequestInfo:
         """The ASGI scope, until the application call is over."""
         self.root_path: str = root_path
         """The root path before routing."""
-        self.response_status: int | None = None
-        self.response_complete: bool = False
-        self.finished: bool = False
-        self.eventful: bool = False
-        """Something has happened in it that an instrument tells of."""
-        self.error: BaseException | None = None
-        self.failure: Failure | None = None
-        self.error_delivered: bool = False
         self.tasks: list[ScheduledTask] = []
-        self.around: Around | None = None
 
     @property
     def route(self) -> str | None:

@@ -306,6 +306,89 @@ def test_a_task_that_is_lost(checks: Checks) -> None:
     assert [task.outcome for task in checks.seen] == ["succeeded", "lost", "succeeded"]
 
 
+def test_the_groups_of_a_request_are_told_apart(checks: Checks) -> None:
+    app = FastAPI()
+
+    @app.post("/")
+    async def schedule(background: BackgroundTasks) -> Response:
+        background.add_task(later, 1)
+        mine = BackgroundTasks()
+        mine.add_task(fail, 1)
+        mine.add_task(keep, 1)
+        return Response(background=mine)
+
+    checks.call(app, "/", "/", "/")
+    outcomes = [task.outcome for task in checks.seen]
+    assert outcomes == ["lost", "failed", "skipped"] * 3
+
+
+class Deferred(BackgroundTasks):
+    """A group of user code that keeps its tasks to itself."""
+
+    async def __call__(self) -> None:
+        for task in self.tasks:
+            await task.func(*task.args, **task.kwargs)
+
+
+def test_a_group_of_user_code_on_the_same_line(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = FastAPI()
+
+    @app.post("/{kind}")
+    async def schedule(kind: str) -> Response:
+        group = Deferred() if kind == "mine" else BackgroundTasks()
+        group.add_task(keep, 1)
+        return Response(background=group)
+
+    async def drop(group: Any) -> None:
+        """What a test puts in the place of the real one."""
+
+    assert checks.call(app, "/theirs", "/theirs", "/mine", "/theirs") == []
+    assert [task.outcome for task in checks.seen] == ["succeeded"] * 3
+    monkeypatch.setattr(Deferred, "__call__", drop)
+    assert checks.call(app, "/theirs", "/mine", "/theirs") == []
+
+
+@pytest.mark.parametrize("refused", ["http.response.body", None])
+def test_a_response_that_the_server_did_not_take(checks: Checks, refused: str | None) -> None:
+    app, lines = app_with(keep), list[tuple[str, str]]()
+
+    async def refuse(message: dict[str, Any]) -> None:
+        if message["type"] == refused:
+            raise asyncio.CancelledError
+
+    async def cancelled(app: FastAPI, method: str, path: str) -> None:
+        with suppress(asyncio.CancelledError):
+            await asgi(app, method, path, refuse)
+
+    checks.call(app, "/1", "/2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "send", cancelled)
+        checks.call(app, "/3")
+    lines = [
+        (task.outcome, str(task.request and task.request.response_complete)) for task in checks.seen
+    ]
+    assert lines == [("succeeded", "True") if refused is None else ("lost", "False")] * 2
+
+
+def test_a_server_whose_send_raises_at_once(checks: Checks) -> None:
+    calls: list[str] = []
+
+    def refuse(message: dict[str, Any]) -> Any:
+        calls.append(message["type"])
+        raise ValueError("no connection")
+
+    async def refused(app: FastAPI, method: str, path: str) -> None:
+        await asgi(app, method, path, refuse)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "send", refused)
+        checks.call(app_with(keep), "/1")
+    assert calls == ["http.response.start"]
+    assert not hub.errors
+
+
 def test_another_sink_sees_every_event(checks: Checks) -> None:
     app, seen = app_with(keep_in_thread), list[str]()
     checks.call(app, "/1")
