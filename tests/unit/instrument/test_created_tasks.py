@@ -9,11 +9,11 @@ import pytest
 from bgcheck.instrument import asyncio_children, created_tasks, leftovers
 from bgcheck.instrument.hub import current_task, hub
 
-created: list[tuple[Any, str]] = []
+created: list[tuple[Any, Any]] = []
 
 
 def follower(task: Any, made: Any) -> None:
-    created.append((task, made.get_name()))
+    created.append((task, made))
 
 
 async def nothing() -> None:
@@ -46,7 +46,7 @@ def test_it_hears_of_each() -> None:
     background: Any = object()
     asyncio.run(create(background))
     assert [task for task, _ in created] == [background] * 3
-    assert [name for _, name in created[:2]] == ["loop", "asyncio"]
+    assert [made.get_name() for _, made in created] == ["loop", "asyncio", "future"]
 
 
 def test_it_hears_of_none_outside_of_a_task() -> None:
