@@ -195,11 +195,15 @@ def _wrap_make_self_pipe(original: Callable[..., Any]) -> Any:
     def _make_self_pipe(self: Any) -> None:
         __tracebackhide__ = True
         original(self)
-        kind: Any = type(self._ssock)
-        if kind.__mro__[1] is sys.modules["socket"].SocketType:
-            self._ssock.__class__ = _never_blocking(kind)
+        hub.guard(_leave_out, self._ssock)
 
     return _make_self_pipe
+
+
+def _leave_out(sock: Any) -> None:
+    kind: Any = type(sock)
+    if kind.__mro__[1] is sys.modules["socket"].SocketType:
+        sock.__class__ = _never_blocking(kind)
 
 
 @functools.cache

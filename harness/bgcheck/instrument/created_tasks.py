@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Follower = Callable[[ScheduledTask, Any], None]
 
 _OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_ABSENT: Final = object()
 
 _patches = Patches()
 _hooks = ImportHooks()
@@ -53,11 +54,13 @@ def _patch_uvloop(module: ModuleType) -> None:
 
 def _wrap_create_task(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
-    def create_task(self: Any, coro: Any, *, name: Any = None, **kwargs: Any) -> Any:
+    def create_task(self: Any, coro: Any, *, name: Any = _ABSENT, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if kwargs:  # to unpack them takes several times as long
-            made = original(self, coro, name=name, **kwargs)
-        else:
+        if kwargs or name is _ABSENT:  # a task factory gets what the caller has given, no more
+            if name is not _ABSENT:
+                kwargs["name"] = name
+            made = original(self, coro, **kwargs)
+        else:  # to unpack them takes several times as long
             made = original(self, coro, name=name)
         trace = getattr(made, "_source_traceback", None)
         if trace:  # debug mode shows where a task was made

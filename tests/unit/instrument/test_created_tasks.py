@@ -84,3 +84,17 @@ def test_users_share_one_wrapper() -> None:
     asyncio_children.uninstall()
     leftovers.uninstall()
     assert asyncio.BaseEventLoop.create_task is wrapper
+
+
+def test_a_loop_gets_what_the_caller_has_given() -> None:
+    got: list[dict[str, Any]] = []
+
+    def original(loop: Any, coro: Any, **kwargs: Any) -> None:
+        got.append(kwargs)
+
+    create_task: Any = created_tasks._wrap_create_task(original)
+    create_task(None, None)
+    create_task(None, None, name=None)
+    create_task(None, None, context=1)
+    create_task(None, coro=None, name="x", context=1)
+    assert got == [{}, {"name": None}, {"context": 1}, {"name": "x", "context": 1}]
